@@ -1,0 +1,1 @@
+"""What the services' REST APIs share on top of Django REST framework: access, bodies, fields, lists, OpenAPI."""

@@ -1,0 +1,41 @@
+"""Ids that tie one shopper's request together across components: `traceparent` (W3C) and `X-Request-Id`. Pure."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final
+
+_TRACEPARENT: Final = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
+)
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Where a request stands: the trace it belongs to, this hop's own span, and the id that people quote."""
+
+    trace_id: str
+    span_id: str
+    flags: str
+    request_id: str
+
+    @property
+    def traceparent(self) -> str:
+        """The header for calls made on behalf of this request."""
+        return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
+
+
+CURRENT: Final[ContextVar[Trace | None]] = ContextVar("techcommerce_trace", default=None)
+
+
+def continued(*, traceparent: str | None, request_id: str | None) -> Trace:
+    """Return the trace that these headers continue, or a new one where they are absent or odd."""
+    match = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    trace_id, flags = (match[1], match[3]) if match else (secrets.token_hex(16), "00")
+    if not request_id or not _REQUEST_ID.fullmatch(request_id):
+        request_id = trace_id
+    return Trace(trace_id=trace_id, span_id=secrets.token_hex(8), flags=flags, request_id=request_id)
