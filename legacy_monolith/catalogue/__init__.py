@@ -1,0 +1,1 @@
+"""What is sold: products, categories, stock, reservations."""

@@ -1,0 +1,1 @@
+"""Who bought what: orders, their placement and status, imported customers."""

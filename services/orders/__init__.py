@@ -1,0 +1,1 @@
+"""The Order API: placing orders, following them, cancelling them."""

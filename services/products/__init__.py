@@ -1,0 +1,1 @@
+"""The Product API: the catalogue, and the stock that orders hold."""

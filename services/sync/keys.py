@@ -1,0 +1,35 @@
+"""UUIDv7 keys for rows that had integer keys. Pure.
+
+A row's key in one database is that database's own affair; both sides find a row by the name that people know it by.
+A row that is new to a service gets a key that depends on nothing but the row, so that copying it twice, or into two
+databases, gives the same key.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stands for the creation of rows that do not say when they were created."""
+KEY_MAX: Final = (1 << 62) - 1
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def uuid7(created: datetime, key: int) -> UUID:
+    """Return the UUIDv7 of a row by when it was created and its integer key; ValueError outside what fits.
+
+    Sorts as (created, key) does: milliseconds first, then the microseconds within, then the key.
+    """
+    milliseconds, rest = divmod(created - EPOCH, _MILLISECOND)
+    if not (0 <= milliseconds < 1 << 48 and 0 <= key <= KEY_MAX):
+        raise ValueError(f"no UUIDv7 for {created}, {key}")
+    return UUID(int=milliseconds << 80 | 7 << 76 | (rest // _MICROSECOND) << 64 | 2 << 62 | key)
+
+
+def new_key(created: datetime, key: int | None) -> UUID | None:
+    """Return the UUIDv7 of a row, or None for one that carries no integer key: it draws its own."""
+    return None if key is None else uuid7(created, key)
