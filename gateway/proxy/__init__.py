@@ -1,0 +1,1 @@
+"""The data plane: decides who answers, cleans headers, forwards. Touches no ORM."""
