@@ -1,0 +1,1 @@
+"""The contract's sentences, one by one, over HTTP, for every implementation."""

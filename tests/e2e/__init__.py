@@ -1,0 +1,1 @@
+"""Whole journeys through real processes, over every combination of who answers for what."""

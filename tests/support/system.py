@@ -1,0 +1,158 @@
+"""The whole shop as real processes, and the few things that tests do to it behind the API's back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import psycopg
+
+from services.chassis.identity import Minter, Owner
+from services.local import keys
+from services.local.stack import Stack
+from tests.support.shop import Door, Shop
+
+COMBINATIONS: Final[tuple[tuple[Owner, Owner], ...]] = (
+    ("monolith", "monolith"),
+    ("service", "monolith"),
+    ("monolith", "service"),
+    ("service", "service"),
+)
+"""Every pair of who answers for products and who for orders."""
+
+_PRODUCT_ROWS: Final[Mapping[Owner, tuple[str, str]]] = {
+    "monolith": ("legacy", "SELECT 1 FROM catalogue_product WHERE code = %s FOR UPDATE"),
+    "service": ("products", "SELECT 1 FROM products_product WHERE sku = %s FOR UPDATE"),
+}
+_KEY_ROWS: Final[Mapping[Owner, tuple[str, str]]] = {
+    "monolith": ("legacy", "SELECT order_no FROM sales_idempotencykey WHERE cust_ref = %s AND key = %s"),
+    "service": ("orders", "SELECT number FROM orders_idempotencykey WHERE customer = %s AND key = %s"),
+}
+_WAITING: Final = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()
+"""
+
+
+def _client() -> httpx.Client:
+    # One that many threads share: none of them waits for a connection.
+    return httpx.Client(timeout=30, trust_env=False, limits=httpx.Limits(max_connections=100))
+
+
+@dataclass(slots=True)
+class System:
+    """A running `Stack` and who may speak in whose name."""
+
+    stack: Stack
+    minters: Mapping[str, Minter]
+    owners: dict[str, Owner] = field(default_factory=lambda: {"products": "monolith", "orders": "monolith"})
+    http: httpx.Client = field(default_factory=_client)
+
+    def route(self, *, products: Owner, orders: Owner) -> None:
+        """Send each capability to one side, and return when the gateway's workers do so."""
+        wanted: dict[str, Owner] = {"products": products, "orders": orders}
+        for capability, owner in wanted.items():
+            if self.owners[capability] != owner:
+                self.toggle(capability, owner)
+        self.owners.update(wanted)
+
+    def toggle(self, capability: str, owner: Owner) -> None:
+        """Flip one toggle, and wait until the workers had time to see it."""
+        with self.database("gateway") as connection:
+            connection.execute("UPDATE routing_toggle SET side = %s WHERE capability = %s", [owner, capability])
+        # Workers are woken, and look by themselves every second.
+        time.sleep(1.2)
+
+    def upstreams(self, name: str, owner: Owner) -> Shop:
+        """Return one implementation, spoken to directly. The toggles must say the same."""
+        doors = {
+            "monolith": (self._door("legacy"), self._door("legacy")),
+            "service": (self._door("products"), self._door("orders")),
+        }[owner]
+        return Shop(name, *doors, minters=self.minters, owners={"products": owner, "orders": owner}, http=self.http)
+
+    def front(self, name: str = "gateway") -> Shop:
+        """Return the shop through the gateway, as the toggles stand."""
+        door = self._door("gateway")
+        return Shop(name, door, door, minters=self.minters, owners=dict(self.owners), http=self.http)
+
+    def database(self, component: str) -> psycopg.Connection[Any]:
+        """Return a connection of one's own to a component's database."""
+        return psycopg.connect(self.stack.database_url(component), autocommit=True)
+
+    @contextmanager
+    def product_locked(self, owner: Owner, sku: str) -> Iterator[Callable[[], None]]:
+        """Hold a product's row, so that whoever buys it waits. Yields what waits until somebody does."""
+        component, query = _PRODUCT_ROWS[owner]
+        with self.database(component) as holder, self.database(component) as watcher, holder.transaction():
+            assert holder.execute(query, [sku]).fetchone()
+
+            def waiting() -> None:
+                deadline = time.monotonic() + 10
+                while watcher.execute(_WAITING).fetchone() == (0,):
+                    assert time.monotonic() < deadline, "nobody came to wait for the product"
+                    time.sleep(0.01)
+
+            yield waiting
+
+    def number_of_key(self, owner: Owner, customer: str, key: str) -> str:
+        """Return the order number under which a placement runs."""
+        component, query = _KEY_ROWS[owner]
+        with self.database(component) as connection:
+            row = connection.execute(query, [customer, key]).fetchone()
+        assert row, "the key's row was not committed first"
+        number: str = row[0]
+        return number
+
+    def ensure_category(self) -> dict[str, str]:
+        """Return a category that both sides know: there is no way to make one through the API."""
+        made = {"slug": "test-shelf", "name": "Test shelf"}
+        for owner in ("monolith", "service"):
+            self._insert_category(owner, made)
+        return made
+
+    def _insert_category(self, owner: str, made: Mapping[str, str]) -> None:
+        component, statement = {
+            "monolith": (
+                "legacy",
+                "INSERT INTO catalogue_category (slug, name) VALUES (%(slug)s, %(name)s) ON CONFLICT DO NOTHING",
+            ),
+            "service": (
+                "products",
+                "INSERT INTO products_category (id, slug, name)"
+                " VALUES (gen_random_uuid(), %(slug)s, %(name)s) ON CONFLICT DO NOTHING",
+            ),
+        }[owner]
+        with self.database(component) as connection:
+            connection.execute(statement, made)
+
+    def _door(self, component: str) -> Door:
+        return Door(self.stack.url(component), component)
+
+
+@contextmanager
+def running(home: Path, **options: Any) -> Iterator[System]:
+    """Run the whole shop in a home of its own for as long as the block lasts."""
+    with Stack(home=home, **options) as stack:
+        files = keys.ensure(home)
+        minters = {
+            name: Minter.from_file(issuer=name, path=files.private(name))
+            for name in ("gateway", "legacy", "products", "orders")
+        }
+        system = System(stack, minters)
+        with system.http:
+            yield system
+
+
+def answers(url: str) -> bool:
+    """Tell whether anything at all answers there."""
+    try:
+        httpx.get(url, timeout=5, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return True
