@@ -1,8 +1,9 @@
 """Settings of the gateway.
 
 Reads `GATEWAY_DATABASE_URL`, `GATEWAY_SECRET_KEY`, `GATEWAY_STATIC_ROOT`, `GATEWAY_THREADS`, `GATEWAY_DEADLINE`,
-`GATEWAY_CONNECT_TIMEOUT`, `GATEWAY_READ_TIMEOUT`, `GATEWAY_ACCESS_LOG`, `GATEWAY_TRUST_FORWARDED`,
-`GATEWAY_TRUSTED_ORIGINS`, `LEGACY_URL`, `PRODUCTS_URL`, `ORDERS_URL`.
+`GATEWAY_CONNECT_TIMEOUT`, `GATEWAY_READ_TIMEOUT`, `GATEWAY_FALLBACK_AFTER`, `GATEWAY_CONCURRENCY`,
+`GATEWAY_BODY_MAX`, `GATEWAY_ACCESS_LOG`, `GATEWAY_TRUST_FORWARDED`, `GATEWAY_TRUSTED_ORIGINS`, `LEGACY_URL`,
+`PRODUCTS_URL`, `ORDERS_URL`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
-from services.chassis import env, log
+from services.chassis import contract, env, log
 from services.chassis.settings import *
 from services.chassis.settings import LOCAL
 
@@ -43,6 +44,11 @@ UPSTREAM_URLS = {
 REQUEST_DEADLINE = env.seconds("GATEWAY_DEADLINE", 30)
 UPSTREAM_CONNECT_TIMEOUT = env.seconds("GATEWAY_CONNECT_TIMEOUT", 2)
 UPSTREAM_READ_TIMEOUT = env.seconds("GATEWAY_READ_TIMEOUT", 15)
+# A read that may go elsewhere does, after so long without an answer.
+FALLBACK_AFTER = env.seconds("GATEWAY_FALLBACK_AFTER", 3)
+# Requests under way to one component, from one worker. One more is refused: a queue would only grow.
+UPSTREAM_CONCURRENCY = env.integer("GATEWAY_CONCURRENCY", 256)
+BODY_MAX = env.integer("GATEWAY_BODY_MAX", contract.BODY_MAX)
 PROXY_ACCESS_LOG = env.flag("GATEWAY_ACCESS_LOG", True)
 # Only where every client comes through a proxy of ours that sets these headers itself.
 TRUST_FORWARDED = env.flag("GATEWAY_TRUST_FORWARDED")
@@ -61,6 +67,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "pgtrigger",
     "gateway.accounts",
+    "gateway.comparison",
     "gateway.routing",
     "gateway.storefront",
 ]
@@ -71,6 +78,7 @@ MIDDLEWARE = [
     "gateway.security.content_security_policy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "gateway.accounts.middleware.visitor_cookie",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -171,6 +179,18 @@ UNFOLD = {
                         "icon": "alt_route",
                         "link": reverse_lazy("admin:routing_toggle_changelist"),
                         "permission": lambda request: request.user.has_perm("routing.view_toggle"),
+                    },
+                    {
+                        "title": "Comparisons",
+                        "icon": "compare_arrows",
+                        "link": reverse_lazy("admin:comparison_endpoint_changelist"),
+                        "permission": lambda request: request.user.has_perm("comparison.view_endpoint"),
+                    },
+                    {
+                        "title": "Test a side",
+                        "icon": "science",
+                        "link": reverse_lazy("admin:routing_toggle_test"),
+                        "permission": lambda request: request.user.has_perm("routing.test_sides"),
                     },
                 ]
             },

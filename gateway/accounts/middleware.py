@@ -1,4 +1,8 @@
-"""Keeps the identity cookie in step with the session: set at login, renewed by pages, deleted at logout."""
+"""The cookies that tell the data plane about a browser.
+
+The identity cookie is kept in step with the session: set at login, renewed by pages, deleted at logout. The visitor
+cookie is given to every browser once, and outlives both.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
-from gateway import tokens
+from gateway import tokens, visitor
 from gateway.accounts import identity
 from gateway.accounts.models import User
 
@@ -38,6 +42,36 @@ def identity_cookie(get_response: GetResponse) -> GetResponse:
                 tokens.COOKIE,
                 identity.cookie_for(user),
                 max_age=tokens.COOKIE_LIFETIME,
+                httponly=True,
+                samesite="Lax",
+                secure=settings.SESSION_COOKIE_SECURE,
+            )
+            patch_vary_headers(response, ["Cookie"])
+        return response
+
+    return middleware
+
+
+def visitor_cookie(get_response: GetResponse) -> GetResponse:
+    """Return the middleware. Belongs inside whatever answers for static files: they are the same for everyone."""
+    visitors = visitor.Visitors(secret=settings.SECRET_KEY)
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if (
+            request.path.startswith(("/admin/", "/metrics"))
+            or visitors.read(request.COOKIES.get(visitor.COOKIE)) is not None
+        ):
+            return get_response(request)
+        _, value = visitors.issue()
+        # As if the browser had had it all along: the page itself is then made from the side that it is given.
+        request.COOKIES[visitor.COOKIE] = value
+        response = get_response(request)
+        # Pages only. Pictures may be kept by caches that serve many, and API clients send no cookies.
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            response.set_cookie(
+                visitor.COOKIE,
+                value,
+                max_age=visitor.LIFETIME,
                 httponly=True,
                 samesite="Lax",
                 secure=settings.SESSION_COOKIE_SECURE,

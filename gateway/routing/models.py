@@ -7,7 +7,8 @@ from typing import ClassVar, Final
 import pgtrigger
 from django.db import models
 
-from gateway.routing.table import CAPABILITIES, SIDES
+from gateway.routing.buckets import BUCKETS
+from gateway.routing.table import CAPABILITIES, WHOLE
 
 CHANNEL: Final = "techcommerce_routing"
 """Notified with the new revision when a change commits: the trigger below says its name again."""
@@ -36,23 +37,49 @@ RETURN NEW;
 """
 
 
+def _count_of_buckets(**options: object) -> models.PositiveSmallIntegerField:  # type: ignore[type-arg]
+    return models.PositiveSmallIntegerField(default=0, db_default=0, **options)  # type: ignore[arg-type]
+
+
 class Toggle(models.Model):
-    """Which side answers for a capability. One row each, made by migration; none can be deleted."""
+    """How a capability's requests are shared out. One row each, made by migration; none can be deleted.
+
+    Numbers are buckets of 1,024; `gateway.routing.table.Route` says what they mean.
+    """
 
     capability = models.CharField(max_length=20, unique=True, choices=[(name, name.title()) for name in CAPABILITIES])
-    side = models.CharField(max_length=20, choices=[(name, name.title()) for name in SIDES])
+    reads = _count_of_buckets()
+    writes = _count_of_buckets()
+    shadow = _count_of_buckets()
+    fallback = models.BooleanField(default=True, db_default=True)
+    salt = models.CharField(max_length=40, editable=False)
+    shadow_salt = models.CharField(max_length=40, editable=False)
     updated_at = models.DateTimeField()
     updated_by = models.CharField(max_length=254, blank=True)
     reason = models.CharField(max_length=500, blank=True)
 
     class Meta:
         verbose_name = "routing toggle"
+        permissions = (("test_sides", "Can choose a side for their own requests"),)
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(name="toggle_capability_known", condition=models.Q(capability__in=CAPABILITIES)),
-            models.CheckConstraint(name="toggle_side_known", condition=models.Q(side__in=SIDES)),
+            models.CheckConstraint(name="toggle_reads_possible", condition=models.Q(reads__range=(0, BUCKETS))),
+            models.CheckConstraint(name="toggle_writes_possible", condition=models.Q(writes__range=(0, BUCKETS))),
+            models.CheckConstraint(name="toggle_shadow_possible", condition=models.Q(shadow__range=(0, BUCKETS))),
+            models.CheckConstraint(
+                name="toggle_owned_as_a_whole",
+                condition=~models.Q(capability__in=sorted(WHOLE)) | models.Q(writes__in=(0, BUCKETS)),
+            ),
+            # One salt for both would mirror the same shoppers' reads for ever.
+            models.CheckConstraint(
+                name="toggle_salts_differ",
+                condition=~models.Q(salt="") & ~models.Q(shadow_salt="") & ~models.Q(salt=models.F("shadow_salt")),
+            ),
         ]
         triggers: ClassVar[list[pgtrigger.Trigger]] = [
             pgtrigger.Protect(name="toggles_stay", operation=pgtrigger.Delete),
+            # Another salt would deal all shoppers out anew.
+            pgtrigger.ReadOnly(name="salts_stay", fields=["salt", "shadow_salt"]),
             pgtrigger.Trigger(name="sign_sql_edits", operation=pgtrigger.Update, when=pgtrigger.Before, func=_SIGN),
             pgtrigger.Trigger(
                 name="count_revision",
@@ -64,7 +91,7 @@ class Toggle(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.capability} → {self.side}"
+        return str(self.get_capability_display())
 
 
 class Revision(models.Model):
@@ -81,3 +108,18 @@ class Revision(models.Model):
 
     def __str__(self) -> str:
         return f"revision {self.number}"
+
+
+class Worker(models.Model):
+    """A gateway worker and the revision that it routes by, in its own words; see `gateway.routing.presence`."""
+
+    id = models.CharField(primary_key=True, max_length=40)
+    host = models.CharField(max_length=255)
+    pid = models.IntegerField()
+    revision = models.BigIntegerField()
+    started_at = models.DateTimeField()
+    adopted_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid}"

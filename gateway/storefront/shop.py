@@ -15,6 +15,7 @@ Reads that find nothing return None; an answer that is not the contract's counts
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
@@ -26,6 +27,7 @@ import httpx
 from django.conf import settings
 from django.http import HttpRequest
 
+from gateway import override, visitor
 from gateway.storefront.shapes import Address, Category, Order, Page, Product, Shortfall
 from services.chassis import contract, log, trace
 from services.chassis.identity import Minter, Principal
@@ -34,6 +36,7 @@ _logger = log.get(__name__)
 
 _READING = httpx.Timeout(5.0, connect=2.0)
 _WRITING = httpx.Timeout(12.0, connect=2.0)
+_COOKIE_VALUE = re.compile(r"[A-Za-z0-9._-]{1,1024}", re.ASCII)
 
 Value = TypeVar("Value")
 
@@ -86,10 +89,18 @@ class CannotCancel(Exception):
 class Shop:
     """The API in the name of one shopper, or of nobody."""
 
-    def __init__(self, *, http: httpx.Client, minter: Minter, principal: Principal | None) -> None:
+    def __init__(
+        self,
+        *,
+        http: httpx.Client,
+        minter: Minter,
+        principal: Principal | None,
+        cookies: Mapping[str, str] | None = None,
+    ) -> None:
         self._http = http
         self._minter = minter
         self._principal = principal
+        self._cookies = "; ".join(f"{name}={value}" for name, value in (cookies or {}).items())
 
     def products(self, query: Mapping[str, str]) -> Page[Product]:
         """Return a page of the catalogue; NoSuchPage past the last one."""
@@ -174,6 +185,8 @@ class Shop:
         headers = {}
         if self._principal is not None:
             headers["Authorization"] = f"Bearer {self._minter.mint(self._principal, audience='gateway')}"
+        if self._cookies:
+            headers["Cookie"] = self._cookies
         here = trace.CURRENT.get()
         if here is not None:
             headers |= {"traceparent": here.traceparent, "X-Request-Id": here.request_id}
@@ -258,4 +271,14 @@ def shopper(request: HttpRequest) -> Principal | None:
 def open_shop(request: HttpRequest) -> Shop:
     """Return the shop in the name of whoever sent the request."""
     http, minter = _connection(settings.GATEWAY_URL, settings.IDENTITY_KEY_FILE)
-    return Shop(http=http, minter=minter, principal=shopper(request))
+    return Shop(http=http, minter=minter, principal=shopper(request), cookies=_routing_cookies(request))
+
+
+def _routing_cookies(request: HttpRequest) -> dict[str, str]:
+    """Return the shopper's cookies that say which side answers, so that pages and API agree.
+
+    Who is asking goes along as a token, not as a cookie. Whether a cookie can be believed is the data plane's to say;
+    here it only must not break out of its place in the header.
+    """
+    sent = {name: request.COOKIES.get(name, "") for name in (visitor.COOKIE, override.COOKIE)}
+    return {name: value for name, value in sent.items() if _COOKIE_VALUE.fullmatch(value)}

@@ -33,6 +33,12 @@ _KEY_ROWS: Final[Mapping[Owner, tuple[str, str]]] = {
     "monolith": ("legacy", "SELECT order_no FROM sales_idempotencykey WHERE cust_ref = %s AND key = %s"),
     "service": ("orders", "SELECT number FROM orders_idempotencykey WHERE customer = %s AND key = %s"),
 }
+FLIP: Final = "UPDATE routing_toggle SET reads = %(buckets)s, writes = %(buckets)s WHERE capability = %(capability)s"
+# A worker that was killed counts for ten seconds more.
+_FOLLOWED: Final = """
+    SELECT count(*) > 0 AND bool_and(w.revision >= r.number)
+    FROM routing_revision r JOIN routing_worker w ON w.seen_at > clock_timestamp() - interval '10 s'
+"""
 _WAITING: Final = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()
@@ -62,11 +68,18 @@ class System:
         self.owners.update(wanted)
 
     def toggle(self, capability: str, owner: Owner) -> None:
-        """Flip one toggle, and wait until the workers had time to see it."""
+        """Flip one toggle, and wait until every worker says that it follows."""
         with self.database("gateway") as connection:
-            connection.execute("UPDATE routing_toggle SET side = %s WHERE capability = %s", [owner, capability])
-        # Workers are woken, and look by themselves every second.
-        time.sleep(1.2)
+            connection.execute(FLIP, {"buckets": 1024 if owner == "service" else 0, "capability": capability})
+        self.wait_for_workers()
+
+    def wait_for_workers(self) -> None:
+        """Wait until every worker says that it routes by the last change of the toggles."""
+        deadline = time.monotonic() + 30
+        with self.database("gateway") as connection:
+            while connection.execute(_FOLLOWED).fetchone() != (True,):
+                assert time.monotonic() < deadline, "some worker does not follow"
+                time.sleep(0.01)
 
     def upstreams(self, name: str, owner: Owner) -> Shop:
         """Return one implementation, spoken to directly. The toggles must say the same."""

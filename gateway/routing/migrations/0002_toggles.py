@@ -1,3 +1,5 @@
+import secrets
+
 from django.db import migrations
 from django.utils import timezone
 
@@ -7,7 +9,12 @@ def create(apps, schema_editor):
     now = timezone.now()
     for capability in ("orders", "products"):
         Toggle.objects.create(
-            capability=capability, side="monolith", updated_at=now, updated_by="", reason="As the shop began."
+            capability=capability,
+            salt=secrets.token_urlsafe(16),
+            shadow_salt=secrets.token_urlsafe(16),
+            updated_at=now,
+            updated_by="",
+            reason="As the shop began.",
         )
 
 

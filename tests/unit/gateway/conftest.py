@@ -14,9 +14,10 @@ from gateway.routing import live
 Sql = Callable[[str], None]
 
 _AS_MIGRATED = """
-INSERT INTO routing_toggle (capability, side, updated_at, updated_by, reason)
-VALUES ('products', 'monolith', now(), '', ''), ('orders', 'monolith', now(), '', '')
-ON CONFLICT (capability) DO UPDATE SET side = 'monolith' WHERE routing_toggle.side <> 'monolith'
+INSERT INTO routing_toggle (capability, salt, shadow_salt, updated_at, updated_by, reason)
+VALUES ('products', 'ps', 'pss', now(), '', ''), ('orders', 'os', 'oss', now(), '', '')
+ON CONFLICT (capability) DO UPDATE SET reads = 0, writes = 0, shadow = 0, fallback = true
+WHERE (routing_toggle.reads, routing_toggle.writes, routing_toggle.shadow) <> (0, 0, 0) OR NOT routing_toggle.fallback
 """
 
 

@@ -83,6 +83,23 @@ def test_cookies_of_one_shopper_never_go_out_with_anothers_request(shop):
     assert not http.cookies
 
 
+def test_what_says_which_side_answers_goes_along(shop, client):
+    client.cookies.load({"tc_visitor": "v.s", "tc_route": "a.b.c", "tc_session": "secret", "theme": "dark"})
+    client.get("/")
+    assert {request.headers["Cookie"] for request in shop.requests} != {"tc_visitor=v.s; tc_route=a.b.c"}
+    own = client.cookies["tc_visitor"].value
+    assert {request.headers["Cookie"] for request in shop.requests} == {f"tc_visitor={own}; tc_route=a.b.c"}
+    shop.requests.clear()
+    client.get("/")
+    assert {request.headers["Cookie"] for request in shop.requests} == {f"tc_visitor={own}; tc_route=a.b.c"}
+
+
+def test_no_cookie_breaks_out_of_its_place(shop, client):
+    client.cookies["tc_route"] = "a; tc_visitor=b"
+    client.get("/")
+    assert not any("tc_route" in request.headers["Cookie"] for request in shop.requests)
+
+
 def test_refusals_say_what_a_shopper_can_do_about_them(shop):
     client = client_of(shop, customer())
     address = Address(**ADDRESS)
