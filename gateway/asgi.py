@@ -35,12 +35,10 @@ class Gateway:
         """Answer one request, or live through the server's lifespan."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close"})
         else:
-            # Servers may know nothing of lifespans; and nothing is opened before the process that serves.
-            runtime = self._started()
+            runtime = self._runtime
+            if runtime is None:
+                raise RuntimeError("a worker begins with the server's lifespan")
             capability = capability_of(scope["raw_path"])
             if capability is not None:
                 await runtime.data_plane(scope, receive, send, capability=capability)
@@ -53,7 +51,9 @@ class Gateway:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self._started()
+                # Nothing is opened before the process that serves.
+                self._runtime = Runtime()
+                await self._runtime.start()
                 # A worker that takes another's place should not begin with refusals.
                 await WATCHER.wait_for_table(seconds=_FIRST_TABLE_SECONDS)
                 await send({"type": "lifespan.startup.complete"})
@@ -62,11 +62,6 @@ class Gateway:
                     await self._runtime.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
-
-    def _started(self) -> Runtime:
-        if self._runtime is None:
-            self._runtime = Runtime()
-        return self._runtime
 
 
 application = Gateway()

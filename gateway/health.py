@@ -12,8 +12,8 @@ PATHS: Final = frozenset({"/healthz", "/readyz"})
 _METHODS: Final = frozenset({"GET", "HEAD"})
 
 
-def health(path: str, watcher: Watcher) -> tuple[int, dict[str, Any]]:
-    """Return status and body.
+def health(path: str, watcher: Watcher, *, draining: bool = False) -> tuple[int, dict[str, Any]]:
+    """Return status and body. A worker that has been told to stop is alive, and not ready.
 
     A worker that has seen the toggles serves on without its database: taking every worker out of service then would
     turn a shop without logins into no shop. One that never has seen them is not ready.
@@ -25,7 +25,9 @@ def health(path: str, watcher: Watcher) -> tuple[int, dict[str, Any]]:
         "database": "ok" if watcher.in_touch else "away",
         "routing": "unknown" if table is None else f"revision {table.revision}",
     }
-    if table is None:
+    if table is None or draining:
+        if draining:
+            checks["stopping"] = "yes"
         return 503, {"status": "unavailable", "checks": checks}
     return 200, {"status": "ok" if watcher.in_touch else "degraded", "checks": checks}
 
@@ -34,7 +36,7 @@ async def answer(scope: dict[str, Any], send: Callable[[dict[str, Any]], Awaitab
     """Answer one request for a path of `PATHS`."""
     headers = [(b"cache-control", b"no-store")]
     if scope["method"] in _METHODS:
-        status, said = health(scope["path"], watcher)
+        status, said = health(scope["path"], watcher, draining=bool(scope.get("state", {}).get("draining")))
         body = json.dumps(said).encode()
         headers.append((b"content-type", b"application/json"))
     else:

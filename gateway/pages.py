@@ -21,7 +21,9 @@ from django.http import HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-from gateway.proxy.body import ClientGone, RequestBody
+from gateway.proxy.body import RequestBody, announced
+from gateway.proxy.leash import ClientGone
+from services.chassis import contract
 from services.chassis.middleware import problem_response
 from services.chassis.problems import Problem
 
@@ -41,7 +43,8 @@ class Pages(BaseHandler):
     async def __call__(self, scope: Scope, receive: Receive, send: Send, *, executor: Executor) -> None:
         """Answer one request."""
         try:
-            body = await RequestBody.of(scope["headers"], receive).gathered()
+            length = announced(scope["headers"])
+            body = await RequestBody(receive, length=length, limit=contract.BODY_MAX).gathered()
         except ClientGone:
             return
         except Problem as problem:

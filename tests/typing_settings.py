@@ -18,6 +18,7 @@ INSTALLED_APPS = [
     "pgtrigger",
     "rest_framework",
     "gateway.accounts",
+    "gateway.comparison",
     "gateway.routing",
     "gateway.storefront",
     "legacy_monolith.catalogue",
@@ -32,11 +33,14 @@ COMPONENT = ""
 GATEWAY_URL = ""
 IDENTITY_KEY_FILE = Path()
 IDENTITY_PUBLIC_KEYS_FILE = Path()
+BODY_MAX = 0
+FALLBACK_AFTER = 0.0
 PROXY_ACCESS_LOG = True
 REQUEST_DEADLINE = 0.0
 SESSION_THREADS = 0
 THREADS = 0
 TRUST_FORWARDED = False
+UPSTREAM_CONCURRENCY = 0
 UPSTREAM_CONNECT_TIMEOUT = 0.0
 UPSTREAM_READ_TIMEOUT = 0.0
 UPSTREAM_URLS: dict[str, str] = {}

@@ -6,13 +6,17 @@ Headers are lists of (name, value) in bytes, request names in lower case, in the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from services.chassis.trace import Trace
 
 Header = tuple[bytes, bytes]
 Headers = list[Header]
+
+TIMEOUT: Final = b"x-request-timeout-ms"
+"""How long whoever asks is going to wait, in milliseconds: a component has no use for working longer."""
 
 HOP_BY_HOP: Final = frozenset(
     {
@@ -30,9 +34,23 @@ HOP_BY_HOP: Final = frozenset(
     }
 )
 
-# What the gateway says itself, once it has dropped what the client said. `Expect` has been met by the server.
-_OURS: Final = frozenset(
-    {b"authorization", b"cookie", b"expect", b"host", b"traceparent", b"x-request-id", b"content-length"}
+# What the gateway reads, and says itself where it is to be said at all. `Expect` has been met by the server.
+_READ: Final = frozenset(
+    {
+        b"authorization",
+        b"connection",
+        b"content-length",
+        b"cookie",
+        b"expect",
+        b"host",
+        b"max-forwards",
+        b"route-override",
+        b"traceparent",
+        b"upgrade",
+        b"via",
+        b"x-request-id",
+        TIMEOUT,
+    }
 )
 _FORWARDED: Final = frozenset(
     {
@@ -54,112 +72,184 @@ _IDENTITY: Final = re.compile(
     rb"x-(ssl|client)-.*|x-techcommerce-.*"
 )
 _VIA: Final = b"1.1 techcommerce-gateway"
+_DIGITS: Final = re.compile(rb"[0-9]{1,9}")
+_NOTHING: Final[list[bytes]] = []
+
+# By name: None for what passes, True for what is read here, False for what is dropped.
+_Fate = bool | None
+_fates: dict[bytes, _Fate] = {}
+_FATES_MAX: Final = 2000
+
+
+@dataclass(slots=True)
+class Request:
+    """A client's headers, sorted once: what may pass, and what the gateway reads."""
+
+    passed: Headers
+    read: dict[bytes, list[bytes]]
+
+    def values(self, name: bytes) -> list[bytes]:
+        """Return every value of a field that the gateway reads, in order."""
+        return self.read.get(name, _NOTHING)
+
+    def single(self, name: bytes) -> str | None:
+        """Return the value of a field that may come once; None when it did not, or came more than once."""
+        found = self.read.get(name)
+        return found[0].decode("latin-1") if found is not None and len(found) == 1 else None
+
+
+def sort(headers: Sequence[Header]) -> Request:
+    """Return a client's headers, names in lower case, sorted."""
+    passed: Headers = []
+    read: dict[bytes, list[bytes]] = {}
+    for header in headers:
+        name = header[0]
+        try:
+            fate = _fates[name]
+        except KeyError:
+            fate = _fate(name)
+        if fate is None:
+            passed.append(header)
+        elif fate:
+            read.setdefault(name, []).append(header[1])
+    connection = read.get(b"connection")
+    if connection is not None:
+        named = _named(connection)
+        if named:
+            passed = [header for header in passed if header[0] not in named]
+    return Request(passed, read)
+
+
+def _fate(name: bytes) -> _Fate:
+    fate: _Fate = None
+    if name in _READ or name in _FORWARDED:
+        fate = True
+    elif name in HOP_BY_HOP or _IDENTITY.fullmatch(name):
+        fate = False
+    # Names are the clients' to choose: they must not fill the memory.
+    if len(_fates) < _FATES_MAX:
+        _fates[name] = fate
+    return fate
 
 
 def to_upstream(
-    headers: Sequence[Header],
+    request: Request,
     *,
     host: bytes,
+    cookie: bytes,
     client: str | None,
     scheme: str,
     trace: Trace,
     token: str | None,
-    own_cookies: frozenset[bytes],
+    timeout: float,
     trust_forwarded: bool,
 ) -> Headers:
     """Return the headers for the upstream, all but those that frame the body.
 
-    `client` is the peer's address, `host` the upstream's name, `token` the identity it shall see. With
-    `trust_forwarded` the peer is a proxy of ours, and what it says about the hops before is kept.
+    `client` is the peer's address, `host` the upstream's name, `cookie` what is left of the client's once our own are
+    taken out, `token` the identity it shall see, `timeout` the seconds that are left. With `trust_forwarded` the peer
+    is a proxy of ours, and what it says about the hops before is kept.
     """
-    dropped = HOP_BY_HOP | _OURS | _named_in_connection(headers)
-    passed = [
-        (name, value)
-        for name, value in headers
-        if name not in dropped and name not in _FORWARDED and name != b"via" and not _IDENTITY.fullmatch(name)
-    ]
-    passed.insert(0, (b"host", host))
-    for cookie in values(headers, b"cookie"):
-        kept = without_cookies(cookie, own_cookies)
-        if kept:
-            passed.append((b"cookie", kept))
+    sent: Headers = [(b"host", host)]
+    sent += request.passed
+    if cookie:
+        sent.append((b"cookie", cookie))
     if token is not None:
-        passed.append((b"authorization", b"Bearer " + token.encode()))
-    passed.append((b"traceparent", trace.traceparent.encode()))
-    passed.append((b"x-request-id", trace.request_id.encode()))
-    passed.append((b"via", b", ".join([*values(headers, b"via"), _VIA])))
-    passed += _forwarded(headers, client=client, scheme=scheme, trusted=trust_forwarded)
-    return passed
+        sent.append((b"authorization", b"Bearer " + token.encode("ascii")))
+    sent.append((b"traceparent", trace.traceparent.encode("ascii")))
+    sent.append((b"x-request-id", trace.request_id.encode("ascii")))
+    sent.append((TIMEOUT, b"%d" % (timeout * 1000)))
+    via = request.read.get(b"via")
+    sent.append((b"via", _VIA if via is None else b", ".join([*via, _VIA])))
+    hops = request.read.get(b"max-forwards")
+    if hops is not None and _DIGITS.fullmatch(hops[0]):
+        sent.append((b"max-forwards", b"%d" % max(int(hops[0]) - 1, 0)))
+    sent += _forwarded(request, client=client, scheme=scheme, trusted=trust_forwarded)
+    return sent
+
+
+_FROM_UPSTREAM: Final = HOP_BY_HOP | {b"x-request-id", b"via", b"techcommerce-epoch"}
 
 
 def to_client(headers: Sequence[Header], *, request_id: str) -> Headers:
-    """Return the headers for the client from those of an upstream."""
-    lowered = [(name.lower(), value) for name, value in headers]
-    dropped = HOP_BY_HOP | _named_in_connection(lowered) | {b"x-request-id", b"via"}
-    passed = [(name, value) for name, value in lowered if name not in dropped]
-    passed.append((b"via", b", ".join([*values(lowered, b"via"), _VIA])))
-    passed.append((b"x-request-id", request_id.encode()))
+    """Return the headers for the client from those of an upstream, names in lower case."""
+    via = _VIA
+    dropped = _FROM_UPSTREAM
+    passed: Headers = []
+    for header in headers:
+        name = header[0]
+        if name not in dropped:
+            passed.append(header)
+        elif name == b"via":
+            via = via[: -len(_VIA)] + header[1] + b", " + _VIA
+        elif name == b"connection":
+            named = _named([header[1]])
+            if named:
+                dropped = dropped | named
+                passed = [kept for kept in passed if kept[0] not in named]
+    passed.append((b"via", via))
+    passed.append((b"x-request-id", request_id.encode("ascii")))
     return passed
 
 
-def values(headers: Iterable[Header], name: bytes) -> list[bytes]:
+def values(headers: Sequence[Header], name: bytes) -> list[bytes]:
     """Return every value under a lower-case name, in order."""
     return [value for known, value in headers if known == name]
 
 
-def single(headers: Iterable[Header], name: bytes) -> str | None:
-    """Return the value of a header that may come once; None when it did not, or came more than once."""
-    found = values(headers, name)
-    return found[0].decode("latin-1") if len(found) == 1 else None
-
-
-def cookies(headers: Iterable[Header], wanted: frozenset[bytes]) -> dict[bytes, str]:
-    """Return the wanted cookies among those sent. Of a repeated one the first counts."""
+def cookies(line: bytes, wanted: frozenset[bytes]) -> tuple[dict[bytes, str], bytes]:
+    """Return the wanted cookies of a Cookie field, and the field without them. Of a repeated one the first counts."""
     found: dict[bytes, str] = {}
-    for line in values(headers, b"cookie"):
-        for pair in line.split(b";"):
-            name, equals, value = pair.partition(b"=")
-            name = name.strip()
-            if equals and name in wanted:
-                found.setdefault(name, value.strip().strip(b'"').decode("latin-1"))
-    return found
+    rest = []
+    for piece in line.split(b";"):
+        pair = piece.strip()
+        name, equals, value = pair.partition(b"=")
+        if name.strip() not in wanted:
+            if pair:
+                rest.append(pair)
+        elif equals:
+            found.setdefault(name.strip(), value.strip().strip(b'"').decode("latin-1"))
+    return found, b"; ".join(rest)
 
 
-def without_cookies(line: bytes, names: frozenset[bytes]) -> bytes:
-    """Return a Cookie header's value without the named cookies; the others as they were."""
-    pairs = [pair.strip() for pair in line.split(b";")]
-    return b"; ".join(pair for pair in pairs if pair and pair.partition(b"=")[0].strip() not in names)
-
-
-def _named_in_connection(headers: Iterable[Header]) -> frozenset[bytes]:
+def _named(connection: Sequence[bytes]) -> frozenset[bytes]:
     """Return the fields that a side has declared to be about this hop only."""
-    named = (option.strip().lower() for value in values(headers, b"connection") for option in value.split(b","))
+    named = {option.strip().lower() for value in connection for option in value.split(b",")}
     # A client must not be able to take away what the gateway goes by.
-    return frozenset(named) - {b"", b"content-length", b"content-type", b"host"}
+    return frozenset(named) - {b"", b"close", b"content-length", b"content-type", b"host", b"keep-alive"}
 
 
-def _forwarded(headers: Sequence[Header], *, client: str | None, scheme: str, trusted: bool) -> Headers:
-    peer = (client or "unknown").encode()
-    host = (single(headers, b"host") or "").encode("latin-1")
-    proto = scheme.encode()
-    before = values(headers, b"x-forwarded-for") if trusted else []
-    hops = values(headers, b"forwarded") if trusted else []
-    if trusted:
-        host = _first(headers, b"x-forwarded-host") or host
-        proto = _first(headers, b"x-forwarded-proto") or proto
+_known_hops: dict[tuple[str | None, bytes, str], Headers] = {}
+_HOPS_MAX: Final = 10_000
+
+
+def _forwarded(request: Request, *, client: str | None, scheme: str, trusted: bool) -> Headers:
+    host = request.values(b"host")
+    key = (client, host[0] if host else b"", scheme)
+    if not trusted:
+        # The same for every request of a connection, and of most clients of a shop.
+        known = _known_hops.get(key)
+        if known is None:
+            if len(_known_hops) >= _HOPS_MAX:
+                _known_hops.clear()
+            known = _known_hops[key] = _hop(Request([], {}), *key)
+        return known
+    return _hop(request, *key)
+
+
+def _hop(before: Request, client: str | None, host: bytes, scheme: str) -> Headers:
+    """Return the fields that tell of this hop, behind what is told of those before."""
+    peer = (client or "unknown").encode("ascii")
+    host = (before.values(b"x-forwarded-host") or [host])[0]
+    proto = (before.values(b"x-forwarded-proto") or [scheme.encode("ascii")])[0]
     node = b'"[' + peer + b']"' if b":" in peer else peer
     hop = b";".join([b"for=" + node, b"host=" + _quoted(host), b"proto=" + proto])
     return [
-        (b"x-forwarded-for", b", ".join([*before, peer])),
+        (b"x-forwarded-for", b", ".join([*before.values(b"x-forwarded-for"), peer])),
         (b"x-forwarded-host", host),
         (b"x-forwarded-proto", proto),
-        (b"forwarded", b", ".join([*hops, hop])),
+        (b"forwarded", b", ".join([*before.values(b"forwarded"), hop])),
     ]
-
-
-def _first(headers: Sequence[Header], name: bytes) -> bytes | None:
-    found = values(headers, name)
-    return found[0] if found else None
 
 
 def _quoted(value: bytes) -> bytes:

@@ -10,14 +10,16 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from gateway import tokens
+from gateway.override import Overrides
 from gateway.proxy import headers as fields
 from gateway.proxy.cache import ExpiringCache
 from gateway.proxy.decision import SAFE_METHODS, Upstream
 from gateway.routing.table import Capability, Side
+from gateway.visitor import Visitors
 from services.chassis.identity import LEEWAY, Minter, Owner, Principal, TokenError, Verifier, bearer
 from services.chassis.problems import Problem
 
@@ -34,6 +36,8 @@ _SESSION_SECONDS: Final = 5.0
 _MINTED_SECONDS: Final = 30.0
 _CACHE_SIZE: Final = 10_000
 
+_NO_COOKIES: Final[tuple[dict[bytes, str], bytes]] = ({}, b"")
+
 LookUp = Callable[[str], Awaitable[Principal | None]]
 """From a session's key to who is logged in under it; SessionsAway when nobody can tell."""
 
@@ -42,16 +46,31 @@ class SessionsAway(Exception):
     """Sessions cannot be looked up at the moment."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cookies:
-    """The names of the cookies that identify a shopper."""
+    """The names of the cookies that are the gateway's own. None of them reaches a component."""
 
     identity: bytes
     session: bytes
+    visitor: bytes
+    override: bytes
+    others: frozenset[bytes] = frozenset()
 
     @property
     def names(self) -> frozenset[bytes]:
-        return frozenset({self.identity, self.session})
+        return frozenset({self.identity, self.session, self.visitor, self.override}) | self.others
+
+
+class Asker(NamedTuple):
+    """Who a request acts for, and what else its cookies say."""
+
+    principal: Principal | None
+    visitor: str | None
+    """The visitor's id; None without a cookie that can be believed."""
+    override: Mapping[Capability, Side] | None
+    """A tester's."""
+    cookie: bytes
+    """The client's Cookie field without our own cookies."""
 
 
 class Resolver:
@@ -63,32 +82,74 @@ class Resolver:
         bearer_tokens: Verifier,
         cookie_tokens: Verifier,
         cookies: Cookies,
+        visitors: Visitors,
+        overrides: Overrides,
         look_up_session: LookUp,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._bearer_tokens = bearer_tokens
         self._cookie_tokens = cookie_tokens
         self._cookies = cookies
+        self._own = cookies.names
+        self._visitors = visitors
+        self._overrides = overrides
+        self._lines: dict[bytes, tuple[dict[bytes, str], bytes]] = {}
+        self._visitors_known: dict[str, str] = {}
         self._look_up_session = look_up_session
         self._clock = clock
         self._bearers: ExpiringCache[str, Principal] = ExpiringCache(size=_CACHE_SIZE, clock=clock)
         self._identities: ExpiringCache[str, Principal] = ExpiringCache(size=_CACHE_SIZE, clock=clock)
         self._sessions: ExpiringCache[str, Principal | None] = ExpiringCache(size=_CACHE_SIZE, clock=clock)
 
-    async def resolve(self, method: str, headers: Sequence[fields.Header]) -> Principal | None:
-        """Return who the request acts for, None for the anonymous; Problem where that must not be believed."""
-        authorizations = fields.values(headers, b"authorization")
-        if authorizations:
-            return self._from_bearer(authorizations)
-        sent = fields.cookies(headers, self._cookies.names)
-        if not sent:
+    async def resolve(self, method: str, request: fields.Request, *, anyone: bool = False) -> Asker:
+        """Return who is asking; Problem where that must not be believed.
+
+        With `anyone`, where it makes no difference who asks, sessions that cannot be looked up are no obstacle.
+        """
+        read = request.read
+        lines = read.get(b"cookie")
+        own, rest = _NO_COOKIES if lines is None else self._cookies_in(lines)
+        override = read.get(b"route-override")
+        token = override[0].decode("latin-1") if override else own.get(self._cookies.override)
+        sides = self._overrides.read(token) if token else None
+        visitor = self._visitor(own.get(self._cookies.visitor)) if own else None
+        authorizations = read.get(b"authorization")
+        principal: Principal | None = None
+        if authorizations is not None:
+            principal = self._from_bearer(authorizations)
+        elif own:
+            principal = self._from_cookie(own.get(self._cookies.identity))
+            if principal is None:
+                try:
+                    principal = await self._from_session(own.get(self._cookies.session))
+                except SessionsAway:
+                    if not anyone:
+                        raise
+            if principal is not None and method not in SAFE_METHODS and not same_origin(request):
+                raise Problem("forbidden", detail="The shop's cookies are only good for requests from its own pages.")
+        return Asker(principal, visitor, sides, rest)
+
+    def _cookies_in(self, lines: Sequence[bytes]) -> tuple[dict[bytes, str], bytes]:
+        line = lines[0] if len(lines) == 1 else b"; ".join(lines)
+        known = self._lines.get(line)
+        if known is None:
+            if len(self._lines) >= _CACHE_SIZE:
+                self._lines.clear()
+            known = self._lines[line] = fields.cookies(line, self._own)
+        return known
+
+    def _visitor(self, value: str | None) -> str | None:
+        if value is None:
             return None
-        principal = self._from_cookie(sent.get(self._cookies.identity))
-        if principal is None:
-            principal = await self._from_session(sent.get(self._cookies.session))
-        if principal is not None and method not in SAFE_METHODS and not same_origin(headers):
-            raise Problem("forbidden", detail="The shop's cookies are only good for requests from its own pages.")
-        return principal
+        known = self._visitors_known.get(value)
+        if known is None:
+            known = self._visitors.read(value)
+            if known is None:
+                return None
+            if len(self._visitors_known) >= _CACHE_SIZE:
+                self._visitors_known.clear()
+            self._visitors_known[value] = known
+        return known
 
     def _from_bearer(self, authorizations: Sequence[bytes]) -> Principal:
         try:
@@ -140,12 +201,13 @@ def _as_registered(issuer: str, said: Principal) -> Principal:
     return Principal(subject=f"service:{issuer}", kind="service", scopes=SERVICE_SCOPES[issuer])
 
 
-def same_origin(headers: Sequence[fields.Header]) -> bool:
+def same_origin(request: fields.Request) -> bool:
     """Tell whether a browser vouches that the request comes from this site's own pages; not when it says nothing."""
-    site = fields.values(headers, b"sec-fetch-site")
+    site = [value for name, value in request.passed if name == b"sec-fetch-site"]
     if site:
         return site in ([b"same-origin"], [b"none"])
-    origin, host = fields.single(headers, b"origin"), fields.single(headers, b"host")
+    origins = [value.decode("latin-1") for name, value in request.passed if name == b"origin"]
+    origin, host = origins[0] if len(origins) == 1 else None, request.single(b"host")
     if not origin or not host:
         return False
     try:
@@ -165,7 +227,7 @@ class UpstreamTokens:
 
     def token(self, principal: Principal, *, audience: Upstream, owners: Mapping[Capability, Side]) -> str:
         """Return a token for the upstream that is good for half a minute at least."""
-        key = (principal.subject, principal.kind, principal.scopes, audience, *sorted(owners.items()))
+        key = (principal.subject, principal.kind, principal.scopes, audience, owners["products"], owners["orders"])
         known = self._minted.get(key)
         if known is not None:
             return known[0]

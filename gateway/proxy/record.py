@@ -3,77 +3,102 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Final
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
-from gateway.proxy.decision import Decision
+from gateway.proxy.breaker import State
+from gateway.proxy.decision import UPSTREAMS, Decision, Upstream
+from gateway.proxy.tally import Tally
 from gateway.routing.table import Capability
 from services.chassis import log, metrics
 from services.chassis.trace import Trace
 
 _logger = log.get("gateway.proxy")
 
-ROUTED: Final = Counter(
-    "techcommerce_routed_requests",
-    "Requests of routed capabilities, by the side that they were sent to and why.",
-    ["capability", "side", "reason"],
+FALLBACKS: Final = Counter(
+    "techcommerce_fallbacks", "Reads that the other side answered because theirs could not.", ["capability", "upstream"]
 )
+MISDIRECTED: Final = Counter(
+    "techcommerce_misdirected", "Answers of 421 that were followed, out of a client's sight.", ["capability"]
+)
+FAILURES: Final = Counter(
+    "techcommerce_upstream_failures",
+    "Requests that a component gave no whole answer to, by what went wrong. Clients who leave do not count.",
+    ["upstream", "kind"],
+)
+BREAKER: Final = Gauge(
+    "techcommerce_breaker_open",
+    "Worker processes whose circuit breaker for the component is not closed.",
+    ["upstream"],
+    multiprocess_mode="livesum",
+)
+_BREAKERS: Final = {upstream: BREAKER.labels(upstream) for upstream in UPSTREAMS}
 CLIENT_GONE: Final = 499
 """The status recorded where the client did not wait for one."""
 
 
-@dataclass(slots=True)
 class Record:
     """What becomes of one request."""
 
-    capability: Capability
-    method: str
-    route: str
-    trace: Trace
-    status: int = 0
-    error: str = ""
-    decision: Decision | None = None
-    started: float = field(default_factory=time.perf_counter)
+    __slots__ = (
+        "capability",
+        "decision",
+        "error",
+        "fell_back",
+        "method",
+        "route",
+        "started",
+        "status",
+        "tally",
+        "trace",
+    )
+
+    def __init__(self, *, capability: Capability, method: str, route: str, trace: Trace, tally: Tally) -> None:
+        self.capability = capability
+        self.method = method
+        self.route = route
+        self.trace = trace
+        self.tally = tally
+        self.status = 0
+        self.error = ""
+        self.decision: Decision | None = None
+        self.fell_back = False
+        self.started = time.perf_counter()
+        tally.began(method)
 
     def routed(self, decision: Decision) -> None:
         """Note where the request goes."""
         self.decision = decision
-        ROUTED.labels(self.capability, decision.side, decision.reason).inc()
+        self.tally.routed(self.capability, decision.side, decision.reason)
 
-
-@contextmanager
-def recorded(record: Record, *, access_log: bool) -> Iterator[Record]:
-    """Count the request as active meanwhile, and keep what became of it."""
-    active = metrics.ACTIVE_REQUESTS.labels(metrics.known_method(record.method))
-    active.inc()
-    try:
-        yield record
-    finally:
-        active.dec()
-        seconds = time.perf_counter() - record.started
-        metrics.observe(
-            method=record.method, route=record.route, status=record.status, seconds=seconds, error=record.error
-        )
+    def finish(self, *, access_log: bool) -> None:
+        """Keep what became of it."""
+        seconds = time.perf_counter() - self.started
+        self.tally.ended(self.method, route=self.route, status=self.status, error=self.error, seconds=seconds)
         if access_log:
-            _write(record, seconds)
+            self._write(seconds)
+
+    def _write(self, seconds: float) -> None:
+        fields: dict[str, object] = {
+            "method": metrics.known_method(self.method),
+            "route": self.route,
+            "status": self.status,
+            "ms": round(seconds * 1000, 1),
+            "trace_id": self.trace.trace_id,
+            "request_id": self.trace.request_id,
+        }
+        decision = self.decision
+        if decision is not None:
+            fields |= {"side": decision.side, "upstream": decision.upstream}
+        if self.fell_back:
+            fields["fell_back"] = True
+        if self.error:
+            fields["error"] = self.error
+        _logger.info("request", **fields)
 
 
-def _write(record: Record, seconds: float) -> None:
-    decision = record.decision
-    fields: dict[str, object] = {
-        "method": metrics.known_method(record.method),
-        "route": record.route,
-        "status": record.status,
-        "ms": round(seconds * 1000, 1),
-        "trace_id": record.trace.trace_id,
-        "request_id": record.trace.request_id,
-    }
-    if decision is not None:
-        fields |= {"side": decision.side, "upstream": decision.upstream}
-    if record.error:
-        fields["error"] = record.error
-    _logger.info("request", **fields)
+def breaker(upstream: Upstream, state: State) -> None:
+    """Note the state of this worker's breaker for a component."""
+    _BREAKERS[upstream].set(0 if state == "closed" else 1)
+    _logger.info("breaker", upstream=upstream, state=state)

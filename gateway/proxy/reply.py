@@ -15,16 +15,25 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class Reply:
     """Sends one answer, and notes its status."""
 
+    __slots__ = ("_record", "_send", "begun")
+
     def __init__(self, send: Send, record: Record) -> None:
         self._send = send
         self._record = record
-        self._begun = False
+        self.begun = False
 
     async def begin(self, status: int, headers: Headers) -> None:
         """Send status and headers."""
-        self._begun = True
+        self.begun = True
         self._record.status = status
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send all of it."""
+        self.begun = True
+        self._record.status = status
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def chunk(self, data: bytes) -> None:
         """Send a piece of the body."""
@@ -37,17 +46,12 @@ class Reply:
     async def problem(self, problem: Problem) -> None:
         """Answer with a problem. An answer that has begun stays unfinished instead, for which the server hangs up."""
         self._record.error = self._record.error or problem.kind.slug
-        if self._begun:
+        if self.begun:
             return
-        body = problem.body()
         headers = [
             (b"content-type", CONTENT_TYPE.encode()),
-            (b"content-length", str(len(body)).encode()),
             (b"cache-control", b"no-store"),
             (b"x-request-id", self._record.trace.request_id.encode()),
             *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
         ]
-        await self.begin(problem.status, headers)
-        await self._send(
-            {"type": "http.response.body", "body": b"" if self._record.method == "HEAD" else body, "more_body": False}
-        )
+        await self.whole(problem.status, headers, problem.body())

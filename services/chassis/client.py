@@ -11,10 +11,11 @@ from typing import Any
 
 import httpx
 
-from services.chassis import trace
+from services.chassis import deadline, trace
 from services.chassis.identity import Minter, Principal
 
-_TIMEOUT = httpx.Timeout(10.0, connect=2.0)
+_SECONDS = 10.0
+_CONNECT_SECONDS = 2.0
 
 
 class Unreachable(Exception):
@@ -29,16 +30,21 @@ class GatewayClient:
     ) -> None:
         self._principal = Principal(subject=f"service:{component}", kind="service")
         self._minter = minter
-        self._http = httpx.Client(base_url=url, timeout=_TIMEOUT, transport=transport, trust_env=False)
+        self._http = httpx.Client(base_url=url, transport=transport, trust_env=False)
 
     def request(self, method: str, path: str, *, json: Any = None) -> httpx.Response:
         """Return the answer, whatever its status below 500; Unreachable otherwise."""
+        seconds = deadline.left(_SECONDS)
+        if not seconds:
+            raise Unreachable(f"{method} {path}: the time for this request is over")
         headers = {"Authorization": f"Bearer {self._minter.mint(self._principal, audience='gateway')}"}
         here = trace.CURRENT.get()
         if here is not None:
             headers |= {"traceparent": here.traceparent, "X-Request-Id": here.request_id}
+        headers[deadline.HEADER] = str(int(seconds * 1000))
+        timeout = httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds))
         try:
-            response = self._http.request(method, path, json=json, headers=headers)
+            response = self._http.request(method, path, json=json, headers=headers, timeout=timeout)
         except httpx.HTTPError as error:
             raise Unreachable(f"{method} {path}: {type(error).__name__}") from error
         if response.status_code >= 500:

@@ -43,7 +43,9 @@ _fresh_metrics_directory()
 bind = f"{env.text(f'{prefix}_BIND', '0.0.0.0')}:{env.integer(f'{prefix}_PORT', _PORTS.get(component, 8000))}"  # noqa: S104
 workers = env.integer(f"{prefix}_WORKERS", 2)
 if component == "gateway":
-    worker_class = "asgi"
+    worker_class = "gateway.wire.worker.GatewayWorker"
+    asgi_loop = "uvloop"
+    backlog = 2048
 else:
     worker_class = "gthread"
     threads = env.integer(f"{prefix}_THREADS", 8)

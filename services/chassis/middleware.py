@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from services.chassis import log, metrics, trace
+from services.chassis import deadline, log, metrics, trace
 from services.chassis.identity import Principal, TokenError, Verifier, bearer
 from services.chassis.problems import CONTENT_TYPE, Problem
 
@@ -26,7 +26,7 @@ def problem_response(problem: Problem) -> HttpResponse:
 
 
 def observe(get_response: GetResponse) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Continue the trace, time the request, write one access line."""
+    """Continue trace and deadline, time the request, write one access line."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         started = time.perf_counter()
@@ -34,6 +34,7 @@ def observe(get_response: GetResponse) -> Callable[[HttpRequest], HttpResponseBa
             traceparent=request.headers.get("traceparent"), request_id=request.headers.get("X-Request-Id")
         )
         token = trace.CURRENT.set(here)
+        ending = deadline.ENDS_AT.set(deadline.told(request.headers.get(deadline.HEADER)))
         method = metrics.known_method(request.method or "")
         active = metrics.ACTIVE_REQUESTS.labels(method)
         active.inc()
@@ -56,6 +57,7 @@ def observe(get_response: GetResponse) -> Callable[[HttpRequest], HttpResponseBa
         finally:
             active.dec()
             trace.CURRENT.reset(token)
+            deadline.ENDS_AT.reset(ending)
         response.headers["X-Request-Id"] = here.request_id
         return response
 

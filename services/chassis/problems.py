@@ -49,6 +49,7 @@ _KINDS = (
     Kind("idempotency-key-reused", 422, "Idempotency-Key reused", "This key was used with another payload."),
     Kind("reservation-mismatch", 422, "Reservation differs", "This order has a reservation with other lines."),
     Kind("internal", 500, "Internal error", "Something went wrong on our side."),
+    Kind("not-implemented", 501, "Not implemented", "This is not offered here."),
     Kind("upstream-unreachable", 502, "Upstream unreachable", "The component behind this path did not answer."),
     Kind("unavailable", 503, "Temporarily unavailable", "A needed component did not answer; try again."),
     Kind("upstream-timeout", 504, "Upstream timed out", "The component behind this path took too long."),

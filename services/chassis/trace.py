@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import random
 import re
-import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
@@ -29,13 +30,17 @@ class Trace:
         return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
 
 
+# Ids must differ, not be secret: the system's own randomness would cost more than the rest of this module.
+_random = random.Random()  # noqa: S311
+os.register_at_fork(after_in_child=_random.seed)
+
 CURRENT: Final[ContextVar[Trace | None]] = ContextVar("techcommerce_trace", default=None)
 
 
 def continued(*, traceparent: str | None, request_id: str | None) -> Trace:
     """Return the trace that these headers continue, or a new one where they are absent or odd."""
     match = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
-    trace_id, flags = (match[1], match[3]) if match else (secrets.token_hex(16), "00")
+    trace_id, flags = (match[1], match[3]) if match else (f"{_random.getrandbits(128) or 1:032x}", "00")
     if not request_id or not _REQUEST_ID.fullmatch(request_id):
         request_id = trace_id
-    return Trace(trace_id=trace_id, span_id=secrets.token_hex(8), flags=flags, request_id=request_id)
+    return Trace(trace_id=trace_id, span_id=f"{_random.getrandbits(64) or 1:016x}", flags=flags, request_id=request_id)

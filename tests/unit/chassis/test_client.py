@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.chassis import trace
+from services.chassis import deadline, trace
 from services.chassis.client import GatewayClient, Unreachable
 from services.chassis.identity import Minter, Principal, Verifier
 
@@ -79,3 +80,32 @@ def test_a_broken_connection_is_no_answer(error: type[httpx.HTTPError]) -> None:
 
     with pytest.raises(Unreachable, match="GET /x"):
         _client(answer).request("GET", "/x")
+
+
+def test_a_call_does_not_outlast_the_request_it_is_made_for() -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={})
+
+    token = deadline.ENDS_AT.set(time.monotonic() + 3)
+    try:
+        _client(answer).request("GET", "/products")
+    finally:
+        deadline.ENDS_AT.reset(token)
+    (request,) = seen
+    assert 0 < int(request.headers[deadline.HEADER]) <= 3000
+    assert 0 < request.extensions["timeout"]["read"] <= 3
+
+
+def test_nobody_is_asked_once_the_time_is_over() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise AssertionError("asked")
+
+    token = deadline.ENDS_AT.set(time.monotonic() - 1)
+    try:
+        with pytest.raises(Unreachable):
+            _client(answer).request("GET", "/products")
+    finally:
+        deadline.ENDS_AT.reset(token)

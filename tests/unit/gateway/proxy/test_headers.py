@@ -34,14 +34,17 @@ lists = st.lists(st.tuples(names, values), max_size=12)
 
 
 def sent(headers: list[fields.Header], *, token: str | None = "minted", trusted: bool = False) -> fields.Headers:
+    request = fields.sort(headers)
+    cookie = fields.cookies(b"; ".join(request.values(b"cookie")), OWN)[1]
     return fields.to_upstream(
-        headers,
+        request,
         host=b"legacy:8000",
+        cookie=cookie,
         client="203.0.113.9",
         scheme="http",
         trace=TRACE,
         token=token,
-        own_cookies=OWN,
+        timeout=1.5,
         trust_forwarded=trusted,
     )
 
@@ -80,7 +83,7 @@ def test_fields_named_in_connection_are_dropped_both_ways(option: bytes) -> None
 
 
 def test_repeated_fields_stay_repeated_and_in_order() -> None:
-    crossed = fields.to_client([(b"Set-Cookie", b"a=1"), (b"Set-Cookie", b"b=2")], request_id="r")
+    crossed = fields.to_client([(b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")], request_id="r")
     assert fields.values(crossed, b"set-cookie") == [b"a=1", b"b=2"]
 
 
