@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from django.conf import settings
 from django.db import Error, connections
@@ -29,6 +29,8 @@ from services.chassis.identity import Minter, Principal, Verifier
 
 Result = TypeVar("Result")
 
+_SHADOW: Final = ShadowOptions()
+
 
 class Runtime:
     """Everything that must be opened in the worker's own process and event loop, and closed there."""
@@ -36,13 +38,16 @@ class Runtime:
     def __init__(self) -> None:
         self.page_threads = ThreadPoolExecutor(settings.THREADS, thread_name_prefix="page")
         self._session_threads = ThreadPoolExecutor(settings.SESSION_THREADS, thread_name_prefix="session")
-        self._upstreams = _upstreams()
+        self._comparison_threads = ThreadPoolExecutor(1, thread_name_prefix="comparison")
+        self._upstreams = _upstreams(concurrency=settings.UPSTREAM_CONCURRENCY, watched=True)
+        # Of their own: what mirrored reads meet must neither open a breaker nor take a place that shoppers need.
+        self._mirrors = _upstreams(concurrency=2 * _SHADOW.workers)
         self._comparisons = ComparisonStore(run=self._in_thread)
         self._shadow = Shadow(
-            upstreams=self._upstreams,
+            upstreams=self._mirrors,
             sink=self._comparisons,
             rules=self._comparisons.rules,
-            options=ShadowOptions(),
+            options=_SHADOW,
             rng=random.Random(),  # noqa: S311
         )
         self._tally = Tally()
@@ -92,14 +97,15 @@ class Runtime:
         await self._shadow.close()
         await self._comparisons.close()
         self._tally.close()
-        await asyncio.gather(*(upstream.close() for upstream in self._upstreams.values()))
+        for upstream in (*self._upstreams.values(), *self._mirrors.values()):
+            await upstream.close()
         loop = asyncio.get_running_loop()
-        for threads in (self.page_threads, self._session_threads):
+        for threads in (self.page_threads, self._session_threads, self._comparison_threads):
             await loop.run_in_executor(None, threads.shutdown)
         await loop.run_in_executor(None, connections["default"].close_pool)  # type: ignore[attr-defined]
 
     async def _in_thread(self, work: Callable[[], Result], /) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._session_threads, work)
+        return await asyncio.get_running_loop().run_in_executor(self._comparison_threads, work)
 
     async def _look_up_session(self, key: str) -> Principal | None:
         if not WATCHER.in_touch:
@@ -118,14 +124,18 @@ def _principal_of_session(key: str) -> Principal | None:
         connections.close_all()
 
 
-def _upstreams() -> Mapping[Upstream, PooledUpstream]:
+def _upstreams(*, concurrency: int, watched: bool = False) -> Mapping[Upstream, PooledUpstream]:
     limits = Limits(
         connect=settings.UPSTREAM_CONNECT_TIMEOUT,
         read=settings.UPSTREAM_READ_TIMEOUT,
-        concurrency=settings.UPSTREAM_CONCURRENCY,
+        concurrency=concurrency,
     )
     return {
-        name: PooledUpstream(url=settings.UPSTREAM_URLS[name], limits=limits, on_breaker=partial(record.breaker, name))
+        name: PooledUpstream(
+            url=settings.UPSTREAM_URLS[name],
+            limits=limits,
+            on_breaker=partial(record.breaker, name) if watched else None,
+        )
         for name in UPSTREAMS
     }
 

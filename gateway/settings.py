@@ -26,8 +26,9 @@ SECRET_KEY = env.text("GATEWAY_SECRET_KEY")
 THREADS = env.integer("GATEWAY_THREADS", 8)
 # Two more for looking up sessions on behalf of the data plane, so that pages that wait for it never stand in its way.
 SESSION_THREADS = 2
+# And one for what is kept of comparisons.
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.database("GATEWAY_DATABASE_URL", pool_size=THREADS + SESSION_THREADS)
+    "default": env.database("GATEWAY_DATABASE_URL", pool_size=THREADS + SESSION_THREADS + 1)
 }
 # After the database has been away, no page is the one to find out which connections are broken.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True

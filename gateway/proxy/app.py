@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.proxy import decision as deciding
@@ -14,7 +14,7 @@ from gateway.proxy import upstream as upstreams
 from gateway.proxy.body import KEPT_MAX, Receive, RequestBody, announced
 from gateway.proxy.decision import Decision, Facts
 from gateway.proxy.identity import Asker, Resolver, SessionsAway, UpstreamTokens
-from gateway.proxy.leash import ClientGone, DeadlinePassed, Leash
+from gateway.proxy.leash import ClientGone, DeadlinePassed, Leash, Leashes
 from gateway.proxy.misdirected import Pursuit, epoch_of
 from gateway.proxy.record import CLIENT_GONE, Record
 from gateway.proxy.reply import Reply, Send
@@ -76,7 +76,7 @@ class _Asking:
 
 
 class DataPlane:
-    """An ASGI application for the routed prefixes. Holds no state of its own; see what it is given."""
+    """An ASGI application for the routed prefixes. Decides nothing by what came before; see what it is given."""
 
     def __init__(
         self,
@@ -98,19 +98,21 @@ class DataPlane:
         self._shadow = shadow
         self._tally = tally
         self._options = options
+        self._leashes = Leashes()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send, *, capability: Capability) -> None:
         """Answer one request, whatever happens on the way."""
-        request = fields.sort(scope["headers"])
+        memo = scope["extensions"]["techcommerce.memo"]
+        request = memo.get("request") or memo.setdefault("request", fields.sort(scope["headers"]))
         here = trace.continued(traceparent=request.single(b"traceparent"), request_id=request.single(b"x-request-id"))
         method = scope["method"]
         route = deciding.template(scope["raw_path"])
         record = Record(capability=capability, method=method, route=route, trace=here, tally=self._tally)
         reply = Reply(send, record)
         try:
-            with Leash(
+            with self._leashes.leash(
+                scope["extensions"]["techcommerce.exchange"],
                 loop=asyncio.get_running_loop(),
-                exchange=scope["extensions"]["techcommerce.exchange"],
                 seconds=_seconds(request, self._options.deadline),
             ) as leash:
                 asking = _Asking(scope=scope, request=request, trace=here, leash=leash)
@@ -176,7 +178,7 @@ class DataPlane:
         if not decided.sticky or asker.visitor is not None or principal is not None:
             return decided, None
         visitor, cookie = self._visitors.issue()
-        return deciding.decide(table, replace(facts, visitor=visitor), draw=draw), cookie
+        return deciding.decide(table, facts._replace(visitor=visitor), draw=draw), cookie
 
     async def _answer(self, asking: _Asking, record: Record) -> tuple[Answering, deciding.Upstream]:
         """Return an answer, and who gave it: the owner wherever it has moved, the other side where a read may."""
@@ -240,6 +242,9 @@ class DataPlane:
         self, asking: _Asking, decided: Decision, answering: Answering, record: Record, kept: bytes | None
     ) -> None:
         if self._shadow is None or decided.mirror is None:
+            return
+        if self._shadow.full:
+            self._shadow.drop(record.capability, asking.method, record.route)
             return
         self._shadow.offer(
             Mirrored(

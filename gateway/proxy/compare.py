@@ -253,8 +253,7 @@ def _frozen(value: Value) -> Hashable:
         return ("array", tuple(map(_frozen, value)))
     if isinstance(value, dict):
         return ("object", frozenset((member, _frozen(held)) for member, held in value.items()))
-    # The type too: Python takes True for a number.
-    return (kind_of(value), value)
+    return value
 
 
 def _of_numbers(primary: Number, candidate: Number) -> Kind:

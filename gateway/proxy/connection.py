@@ -244,9 +244,11 @@ class Connection(asyncio.Protocol):
             self._interim += 1
             if status == 101 or self._interim > _INTERIM_MAX:
                 raise Malformed("an interim answer that nobody has asked for")
+        if status == 205 and (head.chunked or head.length):
+            raise Malformed("content in an answer that cannot have any")
         self._buffer = b""
         self.answer = head
-        if self._method == "HEAD" or status in _BODILESS:
+        if self._method == "HEAD" or status in _BODILESS or (status == 205 and head.length is None):
             self._whole(buffer)
         elif head.chunked:
             self._state, self._chunks = "chunked", chunked.Chunks()

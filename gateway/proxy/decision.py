@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from gateway.routing.buckets import BUCKETS, bucket
 from gateway.routing.table import CAPABILITIES, Capability, Route, RoutingTable, Side
@@ -35,8 +35,7 @@ class NoTable(Exception):
     """This process has never seen the toggles."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(NamedTuple):
     """What a decision may depend on."""
 
     capability: Capability

@@ -46,6 +46,7 @@ _READ: Final = frozenset(
         b"max-forwards",
         b"route-override",
         b"traceparent",
+        b"tracestate",
         b"upgrade",
         b"via",
         b"x-request-id",
@@ -124,7 +125,8 @@ def _fate(name: bytes) -> _Fate:
     fate: _Fate = None
     if name in _READ or name in _FORWARDED:
         fate = True
-    elif name in HOP_BY_HOP or _IDENTITY.fullmatch(name):
+    elif name in HOP_BY_HOP or b"_" in name or _IDENTITY.fullmatch(name):
+        # To WSGI an underscore is a hyphen: `x_user` would arrive as `x-user`.
         fate = False
     # Names are the clients' to choose: they must not fill the memory.
     if len(_fates) < _FATES_MAX:
@@ -157,6 +159,10 @@ def to_upstream(
     if token is not None:
         sent.append((b"authorization", b"Bearer " + token.encode("ascii")))
     sent.append((b"traceparent", trace.traceparent.encode("ascii")))
+    state = request.read.get(b"tracestate")
+    if state is not None and trace.trace_id in (request.single(b"traceparent") or ""):
+        # It belongs to the trace that is continued, and means nothing to a new one.
+        sent += [(b"tracestate", value) for value in state]
     sent.append((b"x-request-id", trace.request_id.encode("ascii")))
     sent.append((TIMEOUT, b"%d" % (timeout * 1000)))
     via = request.read.get(b"via")

@@ -33,6 +33,10 @@ _CREDENTIAL: Final = re.compile(
 )
 
 
+_Line = tuple[str, str | None]
+"""A line, and the path of the value that begins on it; None where none does."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excerpt:
     """A body for people: text, and which of its lines (from 0) differ."""
@@ -79,21 +83,24 @@ def excerpt(body: bytes | None, *, places: Collection[str], key: bytes) -> Excer
     except NotJson:
         text = _cut(_storable(_text(body[: 2 * TEXT_KEPT].decode("utf-8", "replace"), key)), TEXT_KEPT)
         return Excerpt(text=text, marked=())
-    lines = list(_Writer(key, frozenset()).lines(value))
-    if sum(len(line) + 1 for line, _ in lines) > TEXT_KEPT:
-        lines = list(_Writer(key, _ways(places)).lines(value))
-    kept: list[str] = []
-    marked: list[int] = []
-    size = 0
-    for line, path in lines:
-        size += len(line) + 1
+    lines, whole = _first(_Writer(key, frozenset()).lines(value))
+    if not whole:
+        lines, whole = _first(_Writer(key, _ways(places)).lines(value))
+    marked = tuple(number for number, (_, path) in enumerate(lines) if (path or BODY) in places and path is not None)
+    text = "\n".join(line for line, _ in lines)
+    return Excerpt(text=text if whole else text + "\n…", marked=marked)
+
+
+def _first(lines: Iterator[_Line]) -> tuple[list[_Line], bool]:
+    """Return as many lines as are kept, and whether that is all of them."""
+    kept: list[_Line] = []
+    size = 2
+    for line in lines:
+        size += len(line[0]) + 1
         if size > TEXT_KEPT:
-            kept.append("…")
-            break
-        if (path or BODY) in places:
-            marked.append(len(kept))
+            return kept, False
         kept.append(line)
-    return Excerpt(text="\n".join(kept), marked=tuple(marked))
+    return kept, True
 
 
 class _Writer:
@@ -103,12 +110,10 @@ class _Writer:
         self._key = key
         self._wanted = wanted
 
-    def lines(self, value: Value) -> Iterator[tuple[str, str | None]]:
+    def lines(self, value: Value) -> Iterator[_Line]:
         yield from self._value(value, path="", lead="", indent="", tail="", hidden=False)
 
-    def _value(
-        self, value: Value, *, path: str, lead: str, indent: str, tail: str, hidden: bool
-    ) -> Iterator[tuple[str, str | None]]:
+    def _value(self, value: Value, *, path: str, lead: str, indent: str, tail: str, hidden: bool) -> Iterator[_Line]:
         if isinstance(value, dict) and value:
             yield f"{indent}{lead}{{", path
             last = len(value) - 1
@@ -129,7 +134,7 @@ class _Writer:
         else:
             yield f"{indent}{lead}{self._scalar(value, hidden)}{tail}", path
 
-    def _items(self, items: list[Value], *, path: str, indent: str, hidden: bool) -> Iterator[tuple[str, str | None]]:
+    def _items(self, items: list[Value], *, path: str, indent: str, hidden: bool) -> Iterator[_Line]:
         left_out = 0
         for index, held in enumerate(items):
             here = f"{path}[{index}]"

@@ -53,7 +53,7 @@ MARK: Final = (b"x-techcommerce-shadow", b"1")
 _CONDITIONAL: Final = frozenset(
     {b"if-match", b"if-modified-since", b"if-none-match", b"if-range", b"if-unmodified-since", b"range"}
 )
-_IN_THREAD: Final = 16 * 1024
+_IN_THREAD: Final = 8 * 1024
 """Bytes of two bodies from which on comparing them would hold up the event loop."""
 
 Result = Literal["equal", "different", "failed", "dropped"]
@@ -175,6 +175,11 @@ class Shadow:
         self._flusher: asyncio.Task[None] | None = None
         self._thread: ThreadPoolExecutor | None = None
 
+    @property
+    def full(self) -> bool:
+        """Whether what is offered now would be dropped anyway: its making can be saved. `drop` says so instead."""
+        return self._queue.full()
+
     def offer(self, mirrored: Mirrored) -> None:
         """Take a read that the shopper has been answered, or drop it. Never blocks, never raises.
 
@@ -218,8 +223,12 @@ class Shadow:
         return mirrored
 
     def _drop(self, mirrored: Mirrored) -> None:
-        DROPPED.labels(mirrored.capability).inc()
-        self._dropped[mirrored.capability, mirrored.method, mirrored.route] += 1
+        self.drop(mirrored.capability, mirrored.method, mirrored.route)
+
+    def drop(self, capability: Capability, method: str, route: str) -> None:
+        """Note a read that was in the sample, and for which there is no room."""
+        DROPPED.labels(capability).inc()
+        self._dropped[capability, method, route] += 1
         self._unsaid += 1
         now = self._clock()
         if self._warned_at is None or now - self._warned_at >= self._options.warn_seconds:

@@ -73,9 +73,10 @@ class Chunks:
         if buffer[position : position + 2] == b"\r\n":
             return position + 2
         end = buffer.find(b"\r\n\r\n", position)
+        # Refused for what has come alike whether it came at once or bit by bit.
+        if (end if end >= 0 else len(buffer) - 3) - position > _TRAILERS_MAX:
+            raise Malformed("the trailers are too large")
         if end < 0:
-            if len(buffer) - position > _TRAILERS_MAX:
-                raise Malformed("the trailers are too large")
             return -1
         trailers(buffer[position : end + 2])
         return end + 4
@@ -85,7 +86,7 @@ def _line_end(buffer: bytes, position: int) -> int:
     end = buffer.find(b"\r\n", position)
     if end < 0:
         begun = buffer[position:]
-        if len(begun) > _LINE_MAX or b"\n" in begun or b"\r" in begun[:-1]:
+        if len(begun) > _LINE_MAX + begun.endswith(b"\r") or b"\n" in begun or b"\r" in begun[:-1]:
             raise Malformed("no size of a chunk")
     return end
 

@@ -2,7 +2,8 @@
 
 Beside the ASGI messages the scope has `raw_target` (path and query as the client sent them) and, in `extensions`,
 `techcommerce.exchange`: the `Exchange` itself, whose `on_gone` tells at once that the client has hung up, without a
-task that waits for it. Why a server of our own: docs/benchmarks.md.
+task that waits for it, and `techcommerce.memo`: a dict that stays with the request's fields as long as the client sends
+the same ones again. Why a server of our own: docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ IDLE_SECONDS: Final = 75.0
 LINGER_SECONDS: Final = 2.0
 """How long to read on, for nothing, after an answer to a request that nobody has read to its end: closing at once
 would reset the connection, and the client might lose the answer."""
-HALF_CLOSED_SECONDS: Final = 0.05
+HALF_CLOSED_SECONDS: Final = 0.5
 """A client that has closed its sending side may still be reading, or gone. It is given this long."""
 SWEEP_SECONDS: Final = 0.5
 _READ_AHEAD: Final = 64 * 1024
@@ -106,6 +107,7 @@ class Connection(asyncio.Protocol):
     """One client's connection: its requests one after the other."""
 
     __slots__ = (
+        "_before",
         "_buffer",
         "_client",
         "_drained",
@@ -124,6 +126,7 @@ class Connection(asyncio.Protocol):
         self.transport: Any = None
         self.deadline = server.loop.time() + HEAD_SECONDS
         self._buffer = b""
+        self._before: RequestHead | None = None
         self._exchange: Exchange | None = None
         self._drained: asyncio.Future[None] | None = None
         self._half_closed = False
@@ -225,11 +228,15 @@ class Connection(asyncio.Protocol):
         end = self._buffer.find(b"\r\n\r\n")
         try:
             if end < 0:
+                if self._half_closed:
+                    # Nobody is going to send the rest.
+                    self.transport.close()
+                    return
                 # Not renewed by more bytes of the same head: a byte a second is no way to hold a connection.
                 self.deadline = min(self.deadline, self.server.loop.time() + HEAD_SECONDS)
                 unfinished(self._buffer)
                 return
-            request = request_head(self._buffer[:end])
+            self._before = request = request_head(self._buffer[:end], self._before)
         except Malformed as error:
             self._refuse(error)
             return
@@ -301,28 +308,28 @@ class Exchange:
         "_request",
         "_size",
         "_state",
-        "_task",
         "_told",
         "_waiter",
+        "task",
         "wants_body",
     )
 
     def __init__(self, connection: Connection, request: RequestHead) -> None:
         self._connection = connection
         self._request = request
-        self._chunks = chunked.Chunks() if request.length is None else None
-        self._expected = request.length or 0
-        self.wants_body = request.length != 0
+        self._chunks = chunked.Chunks() if request.fields.length is None else None
+        self._expected = request.fields.length or 0
+        self.wants_body = request.fields.length != 0
         """Whether bytes from the client are this request's."""
         self._pieces: list[bytes] = []
         self._size = 0
         self._body = b""
         self._told = False
-        self._continue = request.expects_continue
+        self._continue = request.fields.expects_continue
         self._waiter: asyncio.Future[None] | None = None
         self._gone = False
         self._on_gone: Callable[[], object] | None = None
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
         # What has become of the answer: "", then "held" (its head waits for the body's first piece), "sized",
         # "chunked", "bodiless" or "closing" (its end is the connection's), then "whole".
         self._state = ""
@@ -337,21 +344,21 @@ class Exchange:
         scope = {
             "type": "http",
             "asgi": _ASGI,
-            "http_version": "1.1" if request.minor else "1.0",
+            "http_version": "1.1" if request.fields.minor == b"1" else "1.0",
             "method": request.method,
             "scheme": "http",
             "path": unquote(path) if "%" in path else path,
             "raw_path": raw_path,
             "query_string": query,
             "root_path": "",
-            "headers": request.headers,
+            "headers": request.fields.headers,
             "client": client,
             "server": server,
             "state": self._connection.server.state,
             "raw_target": request.target,
-            "extensions": {"techcommerce.exchange": self},
+            "extensions": {"techcommerce.exchange": self, "techcommerce.memo": request.fields.memo},
         }
-        self._task = self._connection.server.loop.create_task(self._run(scope))
+        self.task = self._connection.server.loop.create_task(self._run(scope))
 
     def on_gone(self, callback: Callable[[], object] | None) -> None:
         """Have the callback called once the client has hung up; at once when it has. None takes it back."""
@@ -483,7 +490,7 @@ class Exchange:
             self._state, self._expected = "sized", int(length) - len(body)
             if self._expected < 0:
                 raise RuntimeError("the answer is longer than it said")
-        elif self._request.minor:
+        elif self._request.fields.minor == b"1":
             lines.append(b"transfer-encoding: chunked")
             self._state = "chunked"
             body = chunked.chunk(body) if body else b""
@@ -491,7 +498,7 @@ class Exchange:
             self._state = "closing"
         # Said once, and kept to. A body that is not all here yet may never be: the next request could not be found.
         self._keep = (
-            self._request.keep_alive
+            self._request.fields.keep_alive
             and not self.wants_body
             and self._state != "closing"
             and not self._connection.server.draining

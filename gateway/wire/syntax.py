@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 Header = tuple[bytes, bytes]
 Headers = list[Header]
@@ -29,8 +29,9 @@ _REQUEST_LINE: Final = re.compile(rb"(" + _TOKEN + rb"{1,32}) ([\x21\x22\x24-\x7
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*+)?")
 _VERSION: Final = re.compile(rb" HTTP/([0-9])\.([0-9])$")
 _ABSOLUTE: Final = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?]*)([^?]*)(\?.*)?", re.DOTALL)
-_HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?")
 _LONE_LINE_END: Final = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
+_PORT_MAX: Final = 65535
 _LENGTH: Final = re.compile(rb"[0-9]+")
 _FRAMING: Final = frozenset({b"connection", b"content-length", b"expect", b"host", b"transfer-encoding"})
 
@@ -38,7 +39,6 @@ _FRAMING: Final = frozenset({b"connection", b"content-length", b"expect", b"host
 _REMEMBERED_MAX: Final = 4096
 _REMEMBERED_BYTES: Final = 1024
 _lines: dict[bytes, tuple[Header, bool]] = {}
-_hosts: set[bytes] = set()
 
 
 class Malformed(Exception):
@@ -49,19 +49,30 @@ class Malformed(Exception):
         self.status = status
 
 
-class RequestHead(NamedTuple):
-    """A request up to its body."""
+class RequestFields(NamedTuple):
+    """A request's fields, and what they say about the message."""
 
-    method: str
-    target: bytes
-    """In origin-form (or `*`), the bytes as the client sent them."""
     headers: Headers
     """Names in lower case, values without the white space around them; in order, duplicates and all."""
     length: int | None
     """Bytes of the body; None when it comes in chunks."""
     keep_alive: bool
     expects_continue: bool
-    minor: int
+    host: bytes | None
+    block: bytes
+    """As they came."""
+    minor: bytes
+    memo: dict[str, Any]
+    """For what the application works out from the fields alone: it is the same as long as they are."""
+
+
+class RequestHead(NamedTuple):
+    """A request up to its body."""
+
+    method: str
+    target: bytes
+    """In origin-form (or `*`), the bytes as the client sent them."""
+    fields: RequestFields
 
 
 class ResponseHead(NamedTuple):
@@ -75,59 +86,69 @@ class ResponseHead(NamedTuple):
     keep_alive: bool
 
 
-def request_head(head: bytes) -> RequestHead:
-    """Return what a request's head says, given without the empty line that ends it."""
+def request_head(head: bytes, before: RequestHead | None = None) -> RequestHead:
+    """Return what a request's head says, given without the empty line that ends it.
+
+    `before` is the head of the request before on the same connection: clients mostly repeat themselves there, and the
+    same bytes need not be read twice.
+    """
     if len(head) > HEAD_MAX:
         raise Malformed("the head is too large", status=431)
-    lines = head.split(b"\r\n")
-    match = _REQUEST_LINE.fullmatch(lines[0])
+    line, _, block = head.partition(b"\r\n")
+    match = _REQUEST_LINE.fullmatch(line)
     if match is None:
-        raise _odd_request_line(lines[0])
+        raise _odd_request_line(line)
     method, target, minor = match.groups()
     if len(target) > TARGET_MAX:
         raise Malformed("the target is too long", status=414)
-    headers, framing = _headers(lines, too_many=431)
+    if method == b"CONNECT":
+        raise Malformed("no tunnels here", status=501)
+    if before is not None and before.fields.block == block and before.fields.minor == minor:
+        fields = before.fields
+    else:
+        fields = _request_fields(block, minor)
+    if target[:1] != b"/":
+        target = _origin_form(method, target, fields.host)
+    return RequestHead(method.decode("ascii"), target, fields)
+
+
+def _request_fields(block: bytes, minor: bytes) -> RequestFields:
+    headers, framing = _headers(block, too_many=431)
     length: int | None = 0
     keep_alive = modern = minor == b"1"
     expects = False
     host: bytes | None = None
-    if framing:
-        for name, value in framing:
-            if name == b"host":
-                if host is not None:
-                    raise Malformed("exactly one Host")
-                host = value
-            elif name == b"connection":
-                keep_alive = keep_alive and b"close" not in _options(value)
-            elif name == b"expect":
-                if value.lower() != b"100-continue":
-                    raise Malformed("only Expect: 100-continue can be met", status=417)
-                expects = modern
-            else:
-                length = _request_length(framing, modern=modern)
+    for name, value in framing:
+        if name == b"host":
+            if host is not None:
+                raise Malformed("exactly one Host")
+            host = value
+        elif name == b"connection":
+            keep_alive = keep_alive and b"close" not in _options(value)
+        elif name == b"expect":
+            if value.lower() != b"100-continue":
+                raise Malformed("only Expect: 100-continue can be met", status=417)
+            expects = modern
+        else:
+            length = _request_length(framing, modern=modern)
     if host is None:
         if modern:
             raise Malformed("exactly one Host")
-    elif host and host not in _hosts:
-        if not _HOST.fullmatch(host):
+    elif host:
+        authority = _HOST.fullmatch(host)
+        if authority is None or int(authority[1] or 0) > _PORT_MAX:
             raise Malformed("Host is no authority")
-        if len(_hosts) < _REMEMBERED_MAX:
-            _hosts.add(host)
-    if target[:1] != b"/":
-        target = _origin_form(method, target, host)
-    return RequestHead(
-        method.decode("ascii"), target, headers, length, keep_alive, expects and length != 0, 1 if modern else 0
-    )
+    return RequestFields(headers, length, keep_alive, expects and length != 0, host, block, minor, {})
 
 
 def response_head(head: bytes) -> ResponseHead:
     """Return what an answer's head says, given without the empty line that ends it."""
-    lines = head.split(b"\r\n")
-    match = _STATUS_LINE.fullmatch(lines[0])
+    line, _, block = head.partition(b"\r\n")
+    match = _STATUS_LINE.fullmatch(line)
     if match is None:
         raise Malformed("no status line of HTTP/1")
     minor, status = match.groups()
-    headers, framing = _headers(lines)
+    headers, framing = _headers(block)
     chunked = False
     length = None
     keep_alive = minor == b"1"
@@ -149,7 +170,7 @@ def response_head(head: bytes) -> ResponseHead:
 
 def trailers(section: bytes) -> Headers:
     """Return the fields of a trailer section, each with its line end."""
-    return _headers([b"", *section.split(b"\r\n")[:-1]])[0]
+    return _headers(section[:-2])[0]
 
 
 def unfinished(begun: bytes) -> None:
@@ -162,12 +183,14 @@ def unfinished(begun: bytes) -> None:
         raise Malformed("the target is too long", status=414)
 
 
-def _headers(lines: Sequence[bytes], *, too_many: int = 400) -> tuple[Headers, Sequence[Header]]:
-    """Return the fields of all lines but the first, and those among them that matter for the message itself."""
+def _headers(block: bytes, *, too_many: int = 400) -> tuple[Headers, Sequence[Header]]:
+    """Return the fields in the lines of a head, and those among them that matter for the message itself."""
     headers: Headers = []
     framing: Sequence[Header] = ()
     remembered = _lines
-    for line in lines[1:]:
+    if not block:
+        return headers, framing
+    for line in block.split(b"\r\n"):
         known = remembered.get(line)
         if known is None:
             known = _field(line, too_many=too_many)
@@ -224,8 +247,6 @@ def _origin_form(method: bytes, target: bytes, host: bytes | None) -> bytes:
     if target == b"*" and method == b"OPTIONS":
         return target
     match = _ABSOLUTE.fullmatch(target)
-    if method == b"CONNECT":
-        raise Malformed("no tunnels here", status=501)
     if match is None:
         raise Malformed("the target is no path")
     # A proxy in front may have gone by the one, and we by the other.

@@ -6,17 +6,15 @@ import os
 import random
 import re
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _TRACEPARENT: Final = re.compile(
-    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
+    r"(?!ff)(?:00(?!.{53}-)|(?!00)[0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
 )
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """Where a request stands: the trace it belongs to, this hop's own span, and the id that people quote."""
 
     trace_id: str
@@ -40,7 +38,8 @@ CURRENT: Final[ContextVar[Trace | None]] = ContextVar("techcommerce_trace", defa
 def continued(*, traceparent: str | None, request_id: str | None) -> Trace:
     """Return the trace that these headers continue, or a new one where they are absent or odd."""
     match = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
-    trace_id, flags = (match[1], match[3]) if match else (f"{_random.getrandbits(128) or 1:032x}", "00")
+    fresh = _random.randbytes(24).hex()
+    trace_id, flags = (match[1], match[3]) if match else (fresh[:32], "00")
     if not request_id or not _REQUEST_ID.fullmatch(request_id):
         request_id = trace_id
-    return Trace(trace_id=trace_id, span_id=f"{_random.getrandbits(64) or 1:016x}", flags=flags, request_id=request_id)
+    return Trace(trace_id=trace_id, span_id=fresh[32:], flags=flags, request_id=request_id)

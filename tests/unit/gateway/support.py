@@ -51,7 +51,7 @@ async def ask(
         "server": ("127.0.0.1", 3000),
         "raw_target": path.encode(),
         "state": state or {},
-        "extensions": {"techcommerce.exchange": Exchange()},
+        "extensions": {"techcommerce.exchange": Exchange(), "techcommerce.memo": {}},
     }
     asking = asyncio.ensure_future(application(scope, receive, send))
     if hang_up_after is not None:

@@ -10,7 +10,19 @@ from services.local.components import REPOSITORY
 PROXY = REPOSITORY / "gateway" / "proxy"
 ORM = ("django.db", "django.contrib", "django.apps")
 IO = ("asyncio", "django", "http.client", "httpcore", "httpx", "psycopg", "psycopg_pool", "socket", "ssl")
-PURE = ("decision.py", "headers.py", "compare.py")
+PURE = (
+    "breaker.py",
+    "budget.py",
+    "compare.py",
+    "decision.py",
+    "document.py",
+    "headers.py",
+    "ignore.py",
+    "misdirected.py",
+    "redact.py",
+)
+WIRE = REPOSITORY / "gateway" / "wire"
+PURE_ON_THE_WIRE = ("syntax.py", "chunked.py")
 
 
 def imported(path: Path) -> set[str]:
@@ -37,6 +49,16 @@ def test_the_data_plane_touches_no_orm(path: Path) -> None:
     assert not reached(path, ORM)
 
 
-@pytest.mark.parametrize("path", [p for p in sorted(PROXY.rglob("*.py")) if p.name in PURE], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [PROXY / name for name in PURE], ids=lambda path: path.name)
 def test_what_decides_does_no_io(path: Path) -> None:
     assert not reached(path, IO)
+
+
+@pytest.mark.parametrize("path", [WIRE / name for name in PURE_ON_THE_WIRE], ids=lambda path: path.name)
+def test_what_reads_messages_does_no_io(path: Path) -> None:
+    assert not reached(path, IO)
+
+
+@pytest.mark.parametrize("path", sorted(WIRE.rglob("*.py")), ids=lambda path: path.name)
+def test_the_server_knows_nothing_of_what_it_serves(path: Path) -> None:
+    assert not reached(path, (*ORM, "django", "gateway.proxy", "gateway.routing", "gateway.accounts"))

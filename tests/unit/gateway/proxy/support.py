@@ -199,7 +199,7 @@ class Front:
             "query_string": query,
             "headers": [(b"host", b"shop.test"), *(headers or [])],
             "client": ("192.0.2.7", 1234),
-            "extensions": {"techcommerce.exchange": exchange},
+            "extensions": {"techcommerce.exchange": exchange, "techcommerce.memo": {}},
         }
         capability = capability_of(raw_path)
         assert capability is not None
@@ -215,6 +215,10 @@ class Exchange:
 
     def __init__(self) -> None:
         self._callback: Callable[[], object] | None = None
+
+    @property
+    def task(self) -> asyncio.Task[Any] | None:
+        return asyncio.current_task()
 
     def on_gone(self, callback: Callable[[], object] | None) -> None:
         self._callback = callback

@@ -332,7 +332,7 @@ def test_a_client_who_hangs_up_while_sending_is_not_waited_for():
                 "query_string": b"",
                 "headers": [(b"host", b"shop.test"), (b"content-length", b"10")],
                 "client": None,
-                "extensions": {"techcommerce.exchange": Exchange()},
+                "extensions": {"techcommerce.exchange": Exchange(), "techcommerce.memo": {}},
             }
             await shop.plane(scope, receive, send, capability="orders")
             assert sent == []

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gateway.proxy.compare import DIFFERENCES_KEPT, PLACES_KEPT, Comparison, Response, compare
@@ -62,6 +62,7 @@ def mutated(document: Any, steps: tuple[Any, ...], value: Any) -> Any:
     return changed
 
 
+@settings(deadline=None)
 @given(documents)
 def test_a_document_does_not_differ_from_itself(document):
     # Written differently, so that it is the documents that are compared and not the bytes.
@@ -69,6 +70,7 @@ def test_a_document_does_not_differ_from_itself(document):
     assert compared(primary, candidate).differences == ()
 
 
+@settings(deadline=None)
 @given(documents, documents)
 def test_swapping_the_sides_swaps_missing_with_extra_and_nothing_else(primary, candidate):
     there, back = compared(primary, candidate), compared(candidate, primary)
@@ -80,6 +82,7 @@ def test_swapping_the_sides_swaps_missing_with_extra_and_nothing_else(primary, c
     assert there.more == back.more
 
 
+@settings(deadline=None)
 @given(documents, documents)
 def test_documents_are_alike_exactly_when_nothing_is_found(primary, candidate):
     # Python's own comparison takes 1 for True and 1.0, so the texts are compared.
@@ -87,6 +90,7 @@ def test_documents_are_alike_exactly_when_nothing_is_found(primary, candidate):
     assert (compared(primary, candidate).differences == ()) == alike
 
 
+@settings(deadline=None)
 @given(documents, st.data())
 def test_any_single_change_is_found_at_its_place_and_nowhere_else(document, data):
     places = [way for way in ways(document) if not ({"sku", "number", "slug", "order"} & set(way))]
@@ -107,6 +111,7 @@ def _written(way: tuple[Any, ...]) -> str:
     return path
 
 
+@settings(deadline=None)
 @given(st.lists(scalars | st.lists(scalars, max_size=2), min_size=2, max_size=6), st.randoms())
 def test_another_order_of_the_same_items_is_a_difference_of_order(items, random):
     shuffled = items[:]
@@ -146,6 +151,14 @@ def test_integers_of_any_length_are_read():
 def test_documents_that_are_too_deep_are_compared_as_bytes(depth):
     primary, candidate = b"[" * depth + b"1" + b"]" * depth, b"[" * depth + b"2" + b"]" * depth
     assert found(primary, candidate) == {(":body", "value")}
+
+
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}"), (b'[{"a":', b"}]")])
+@pytest.mark.parametrize("more", [0, 2])
+def test_documents_are_read_to_a_depth_that_does_not_depend_on_their_brackets(opening, closing, more):
+    times = (DEPTH_MOST + more) // (len(closing))
+    primary, candidate = (opening * times + leaf + closing * times for leaf in (b"1", b"2"))
+    assert (found(primary, candidate) == {(":body", "value")}) == bool(more)
 
 
 def test_brackets_in_strings_do_not_make_a_document_deep():
@@ -292,6 +305,7 @@ def test_a_pattern_that_means_nothing_or_everything_is_refused(pattern):
         checked(pattern)
 
 
+@settings(deadline=None)
 @given(documents, documents)
 def test_every_path_that_is_found_can_be_ignored(primary, candidate):
     for difference in compared(primary, candidate).differences:
