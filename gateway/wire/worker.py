@@ -26,6 +26,7 @@ class GatewayWorker(ASGIWorker):  # type: ignore[misc]
     """
 
     async def _serve(self) -> None:
+        draining = env.seconds("GATEWAY_DRAIN_SECONDS", 0, or_none=True)
         server = Server(self.asgi, loop=self.loop)
         self.lifespan = LifespanManager(self.asgi, self.log, server.state)
         try:
@@ -46,14 +47,14 @@ class GatewayWorker(ASGIWorker):  # type: ignore[misc]
                 beat = self.loop.time()
                 self.notify()
             await asyncio.sleep(_TICK_SECONDS)
-        await self._stop(server, listeners)
+        await self._stop(server, listeners, draining=draining)
         await self.lifespan.shutdown()
 
-    async def _stop(self, server: Server, listeners: list[Any]) -> None:
+    async def _stop(self, server: Server, listeners: list[Any], *, draining: float) -> None:
         server.drain()
         # A little less than the arbiter's own patience: what it has to kill is cut off in the middle.
         end = self.loop.time() + max(self.cfg.graceful_timeout - 1, 0)
-        drained = self.loop.time() + env.seconds("GATEWAY_DRAIN_SECONDS", 0)
+        drained = self.loop.time() + draining
         while self.loop.time() < min(drained, end) and not self._quick_shutdown:
             self.notify()
             await asyncio.sleep(_TICK_SECONDS)

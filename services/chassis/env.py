@@ -33,13 +33,15 @@ def integer(name: str, default: int) -> int:
         raise MisconfiguredError(name, f"{raw!r} is not an integer") from None
 
 
-def seconds(name: str, default: float) -> float:
-    """Return the variable as a duration in seconds, above zero."""
+def seconds(name: str, default: float, *, or_none: bool = False) -> float:
+    """Return the variable as a duration in seconds, above zero; or zero, with `or_none`."""
     raw = os.environ.get(name) or str(default)
     try:
         value = float(raw)
     except ValueError:
         raise MisconfiguredError(name, f"{raw!r} is not a number of seconds") from None
+    if or_none and value == 0:
+        return value
     if not 0 < value < float("inf"):
         raise MisconfiguredError(name, f"{raw!r} is not above zero")
     return value

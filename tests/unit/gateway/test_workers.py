@@ -164,7 +164,6 @@ def test_metrics_are_those_of_all_workers(shop):
     for _ in range(20):
         shop.ask("/products/A")
 
-
     def counted() -> int:
         _, text = shop.ask("/metrics")
         found = re.search(rb'techcommerce_routed_requests_total\{[^}]*capability="products"[^}]*\} (\d+)', text)

@@ -1,0 +1,3 @@
+"""gunicorn's configuration for benchmarks: the event loop that the gateway has, too."""
+
+asgi_loop = "uvloop"
