@@ -9,6 +9,8 @@ the same ones again. Why a server of our own: docs/benchmarks.md.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import time
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
@@ -42,6 +44,7 @@ _STATUS_LINES: Final = {
     **{code: b"HTTP/1.1 %d " % code for code in range(100, 600)},
     **{status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode("ascii") for status in HTTPStatus},
 }
+_RESET: Final = struct.pack("ii", 1, 0)
 _BODILESS: Final = frozenset({204, 304})
 
 
@@ -158,10 +161,14 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._half_closed = True
-        if self._exchange is None or self._lingering:
+        if self._lingering:
             return False
-        self.server.loop.call_later(HALF_CLOSED_SECONDS, self._exchange.gone)
-        return True
+        if self._exchange is None:
+            # There may be another request behind the one that has just been answered.
+            self._next()
+        else:
+            self.server.loop.call_later(HALF_CLOSED_SECONDS, self._exchange.gone)
+        return self._exchange is not None
 
     def connection_lost(self, error: Exception | None) -> None:
         self.server.connections.discard(self)
@@ -249,6 +256,8 @@ class Connection(asyncio.Protocol):
         else:
             self._buffer = rest
         exchange.start(self._client, self._server_name)
+        if self._half_closed:
+            self.server.loop.call_later(HALF_CLOSED_SECONDS, exchange.gone)
 
     def _refuse(self, error: Malformed) -> None:
         body = f"{error}\n".encode("ascii")
@@ -262,6 +271,7 @@ class Connection(asyncio.Protocol):
 
     def _close(self, *, linger: bool) -> None:
         if not linger or self._half_closed:
+            self.deadline = self.server.loop.time() + IDLE_SECONDS
             self.transport.close()
             return
         self._lingering = True
@@ -278,16 +288,23 @@ class Connection(asyncio.Protocol):
 
     def overdue(self) -> None:
         """End a connection that has been silent for too long."""
-        self.deadline = float("inf")
-        if self._buffer and not self._lingering:
-            self._refuse(Malformed("the request did not come in time", status=408))
-        elif self._lingering:
+        if self._lingering or self.transport.is_closing():
+            # What has been written still waits for a client who does not read.
             self.transport.abort()
+        elif self._buffer:
+            self._refuse(Malformed("the request did not come in time", status=408))
         else:
-            self.transport.close()
+            self._close(linger=False)
 
     def cut(self) -> None:
         """End at once."""
+        self.transport.abort()
+
+    def reset(self) -> None:
+        """End at once an answer whose end is the connection's: closed in good order, it would look whole."""
+        if not self.transport.is_closing():
+            raw = self.transport.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
 
 
@@ -296,7 +313,6 @@ class Exchange:
 
     __slots__ = (
         "_answer",
-        "_body",
         "_chunks",
         "_connection",
         "_continue",
@@ -304,6 +320,7 @@ class Exchange:
         "_gone",
         "_keep",
         "_on_gone",
+        "_owed",
         "_pieces",
         "_request",
         "_size",
@@ -323,7 +340,6 @@ class Exchange:
         """Whether bytes from the client are this request's."""
         self._pieces: list[bytes] = []
         self._size = 0
-        self._body = b""
         self._told = False
         self._continue = request.fields.expects_continue
         self._waiter: asyncio.Future[None] | None = None
@@ -335,6 +351,7 @@ class Exchange:
         self._state = ""
         self._keep = False
         self._answer: Message = {}
+        self._owed = 0
 
     def start(self, client: tuple[str, int] | None, server: tuple[str, int] | None) -> None:
         """Hand the request to the application."""
@@ -406,8 +423,8 @@ class Exchange:
                 self._pieces.clear()
                 self._size = 0
                 self._told = not self.wants_body
-                if self.wants_body:
-                    self._connection.resume()
+                # Also when there is no more to come: a client who hangs up is only heard while reading.
+                self._connection.resume()
                 return {"type": "http.request", "body": body, "more_body": self.wants_body}
             if self._gone or self._state == "whole":
                 return {"type": "http.disconnect"}
@@ -436,8 +453,8 @@ class Exchange:
         if state == "held":
             data = self._begun(body, more=more)
         elif state == "sized":
-            self._expected -= len(body)
-            if self._expected < 0:
+            self._owed -= len(body)
+            if self._owed < 0:
                 raise RuntimeError("the answer is longer than it said")
             data = body
         elif state == "chunked":
@@ -451,7 +468,7 @@ class Exchange:
         if not more:
             if self._state == "chunked":
                 data += chunked.LAST
-            elif self._state == "sized" and self._expected:
+            elif self._state == "sized" and self._owed:
                 raise RuntimeError("the answer is shorter than it said")
             self._state = "whole" if self._state != "closing" else "closed"
         if data:
@@ -485,10 +502,10 @@ class Exchange:
             body = b""
         elif length is None and not more:
             lines.append(b"content-length: %d" % len(body))
-            self._state, self._expected = "sized", 0
+            self._state, self._owed = "sized", 0
         elif length is not None:
-            self._state, self._expected = "sized", int(length) - len(body)
-            if self._expected < 0:
+            self._state, self._owed = "sized", int(length) - len(body)
+            if self._owed < 0:
                 raise RuntimeError("the answer is longer than it said")
         elif self._request.fields.minor == b"1":
             lines.append(b"transfer-encoding: chunked")
@@ -519,6 +536,8 @@ class Exchange:
             self._on_gone = None
             if self._state in {"", "held"} and not self._gone:
                 self._failed()
+            elif self._state == "closing":
+                self._connection.reset()
             whole = self._state in {"whole", "closed"}
             self._connection.ended(reusable=self._keep and self._state == "whole", unread=whole and self.wants_body)
 
@@ -526,7 +545,7 @@ class Exchange:
         """Answer in place of an application that has not."""
         self._answer = {"status": 500, "headers": [(b"content-type", b"text/plain")]}
         self._connection.transport.write(self._begun(b"Internal Server Error\n", more=False))
-        self._state, self._keep = "whole", False
+        self._state = "whole"
 
     def _spoiled(self, error: Malformed) -> None:
         """End a request whose body turned out to be none, with a refusal where nothing has been answered yet."""
