@@ -109,11 +109,12 @@ class DataPlane:
         route = deciding.template(scope["raw_path"])
         record = Record(capability=capability, method=method, route=route, trace=here, tally=self._tally)
         reply = Reply(send, record)
+        seconds = _seconds(request, self._options.deadline)
         try:
             with self._leashes.leash(
                 scope["extensions"]["techcommerce.exchange"],
                 loop=asyncio.get_running_loop(),
-                seconds=_seconds(request, self._options.deadline),
+                seconds=seconds,
             ) as leash:
                 asking = _Asking(scope=scope, request=request, trace=here, leash=leash)
                 await self._serve(asking, receive, reply, record)
@@ -124,7 +125,9 @@ class DataPlane:
         except (deciding.NoTable, SessionsAway):
             await reply.problem(Problem("unavailable"))
         except (UpstreamError, DeadlinePassed) as error:
-            await reply.problem(self._problem(error, record))
+            # A client in a hurry, or one that reads slowly, is no fault of the component's.
+            patient = seconds == self._options.deadline and not reply.begun
+            await reply.problem(self._problem(error, record, patient=patient))
         except Exception as error:
             record.error = type(error).__name__
             _logger.exception("proxy_failed", trace_id=here.trace_id, request_id=here.request_id)
@@ -260,9 +263,9 @@ class DataPlane:
             )
         )
 
-    def _problem(self, error: Exception, record: Record) -> Problem:
+    def _problem(self, error: Exception, record: Record, *, patient: bool) -> Problem:
         slug, kind = _KIND_OF[type(error)]
-        if isinstance(error, DeadlinePassed) and record.decision is not None:
+        if isinstance(error, DeadlinePassed) and patient and record.decision is not None:
             recording.FAILURES.labels(record.decision.upstream, kind).inc()
             self._upstreams[record.decision.upstream].failed()
         if isinstance(error, upstreams.Resting):

@@ -227,7 +227,7 @@ class Shadow:
 
     def drop(self, capability: Capability, method: str, route: str) -> None:
         """Note a read that was in the sample, and for which there is no room."""
-        DROPPED.labels(capability).inc()
+        # With the queue full this is every read's business: the counter itself is told with the next batch.
         self._dropped[capability, method, route] += 1
         self._unsaid += 1
         now = self._clock()
@@ -320,6 +320,7 @@ class Shadow:
     async def _flush(self) -> None:
         batch, self._pending, self._pending_bytes = self._pending, [], 0
         for (capability, method, route), times in self._dropped.items():
+            DROPPED.labels(capability).inc(times)
             batch.append(Compared(capability=capability, method=method, route=route, result="dropped", times=times))
         self._dropped.clear()
         if not batch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import sys
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
@@ -15,6 +16,7 @@ from gateway.wire.server import Server
 from services.chassis import env
 
 _HEARTBEAT_SECONDS = 1.0
+_SWITCH_SECONDS = 0.0005
 _TICK_SECONDS = 0.05
 
 
@@ -36,6 +38,8 @@ class GatewayWorker(ASGIWorker):  # type: ignore[misc]
             raise SystemExit(Arbiter.WORKER_BOOT_ERROR) from error
         # Requests make little that only the collector can free: looking for it at every 700 objects is for others.
         gc.set_threshold(50_000, 20, 50)
+        # Threads render pages and keep comparisons. The usual 5 ms is how long each of them could hold up the loop.
+        sys.setswitchinterval(_SWITCH_SECONDS)
         server.start()
         listeners = [
             await self.loop.create_server(server.connection, sock=listener.sock, backlog=self.cfg.backlog)

@@ -130,9 +130,13 @@ async def _carried(port: int, read) -> float:
 
 
 async def _until_marked(port: int, sku: str) -> None:
-    """Wait until it is the service that answers a read again."""
+    """Wait until it is the service that answers a read again, in every worker: each has found out for itself."""
     async with asyncio.timeout(60), Client(port) as client:
-        while MARK not in (await client.ask("GET", f"/products/{sku}")).body.decode():
+        while True:
+            marked = MARK in (await client.ask("GET", f"/products/{sku}")).body.decode()
+            metrics = (await client.ask("GET", "/metrics")).body.decode()
+            if marked and 'techcommerce_breaker_open{upstream="products"} 0.0' in metrics:
+                return
             await asyncio.sleep(0.1)
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway import tokens
 from gateway.override import Overrides
 from gateway.proxy.app import DataPlane, Options
-from gateway.proxy.decision import capability_of
+from gateway.proxy.decision import UPSTREAMS, Upstream, capability_of
 from gateway.proxy.identity import ISSUERS, Cookies, LookUp, Resolver, UpstreamTokens
 from gateway.proxy.tally import Tally
 from gateway.proxy.upstream import Limits, PooledUpstream
@@ -154,9 +154,17 @@ class Heard:
 class Front:
     """The client's side of a data plane."""
 
-    def __init__(self, plane: DataPlane, recorder: Recorder) -> None:
+    def __init__(
+        self, plane: DataPlane, recorders: Mapping[str, Recorder], upstreams: Mapping[str, PooledUpstream]
+    ) -> None:
         self.plane = plane
-        self.recorder = recorder
+        self.recorders = recorders
+        self.upstreams = upstreams
+
+    @property
+    def recorder(self) -> Recorder:
+        """The one of a data plane whose upstreams are all the same."""
+        return self.recorders["legacy"]
 
     async def ask(
         self,
@@ -167,8 +175,9 @@ class Front:
         body: list[bytes] | None = None,
         gone: asyncio.Event | None = None,
         heard: Heard | None = None,
+        reading: asyncio.Event | None = None,
     ) -> Heard:
-        """Send a request and return what was heard. `gone` makes the client hang up."""
+        """Send a request and return what was heard. `gone` makes the client hang up, `reading` read on at last."""
         heard = heard or Heard()
         raw_path, _, query = path.partition(b"?")
         chunks = list(body or [b""])
@@ -187,6 +196,8 @@ class Front:
             else:
                 heard.chunks.append(message.get("body", b""))
                 heard.whole = not message.get("more_body", False)
+                if reading is not None:
+                    await reading.wait()
 
         exchange = Exchange()
         leaving = asyncio.ensure_future(_leave(gone, exchange))
@@ -245,24 +256,32 @@ async def front(
     concurrency: int = 256,
     patience: float = 5.0,
     body_max: int = contract.BODY_MAX,
+    answers: Mapping[str, Handler] | None = None,
+    shadow: Any = None,
+    clock: Callable[[], float] | None = None,
 ) -> AsyncIterator[Front]:
-    """Run a data plane whose upstreams are all one recorder."""
-    recorder = Recorder(answer)
-    server = await asyncio.start_server(recorder.serve, "127.0.0.1", 0)
-    recorder.port = server.sockets[0].getsockname()[1]
+    """Run a data plane whose upstreams are all one recorder, but for those that `answers` says something else for."""
+    everyone = Recorder(answer)
+    recorders = {name: Recorder(answers[name]) if name in (answers or {}) else everyone for name in UPSTREAMS}  # type: ignore[index]
+    servers = []
+    for recorder in {id(each): each for each in recorders.values()}.values():
+        server = await asyncio.start_server(recorder.serve, "127.0.0.1", 0)
+        recorder.port = server.sockets[0].getsockname()[1]
+        servers.append(server)
     limits = Limits(connect=1.0, read=read, concurrency=concurrency)
-    here = f"http://127.0.0.1:{recorder.port}"
-    upstreams = {
-        name: PooledUpstream(url=(urls or {}).get(name, here), limits=limits)
-        for name in ("legacy", "products", "orders")
+    upstreams: dict[Upstream, PooledUpstream] = {
+        name: PooledUpstream(
+            url=(urls or {}).get(name, f"http://127.0.0.1:{recorders[name].port}"), limits=limits, clock=clock
+        )
+        for name in UPSTREAMS
     }
     plane = DataPlane(
         table=lambda: table,
         resolver=resolver(look_up_session),
         tokens=UpstreamTokens(minter=minter()),
-        upstreams=upstreams,  # type: ignore[arg-type]
+        upstreams=upstreams,
         visitors=VISITORS,
-        shadow=None,
+        shadow=shadow,
         tally=Tally(),
         options=Options(
             deadline=deadline,
@@ -274,11 +293,12 @@ async def front(
         ),
     )
     try:
-        yield Front(plane, recorder)
+        yield Front(plane, recorders, upstreams)  # type: ignore[arg-type]
     finally:
         for upstream in upstreams.values():
             await upstream.close()
-        server.close()
+        for server in servers:
+            server.close()
 
 
 def unused_port() -> int:
