@@ -23,8 +23,11 @@ def wsgi(environ, start_response):
     start_response("200 OK", [("Content-Length", "2")])
     return [b"ok"]
 async def asgi(scope, receive, send):
-    if scope["type"] != "http":
-        return
+    while scope["type"] == "lifespan":
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 """
