@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import sys
 from typing import Any
 
@@ -28,6 +29,8 @@ class GatewayWorker(ASGIWorker):  # type: ignore[misc]
     """
 
     async def _serve(self) -> None:
+        # Held back since before the fork, see `services.chassis.gunicorn`: from here on the loop hears them.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT))
         draining = env.seconds("GATEWAY_DRAIN_SECONDS", 0, or_none=True)
         server = Server(self.asgi, loop=self.loop)
         self.lifespan = LifespanManager(self.asgi, self.log, server.state)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,23 @@ accesslog = None  # The chassis writes one line per request, with more in it.
 errorlog = "-"
 loglevel = env.text("GUNICORN_LOG_LEVEL", "warning")
 proc_name = f"techcommerce-{component}"
+
+
+# A worker that is told to stop between its birth and its first look at signals would never know: the handler that it
+# has inherited only makes a note for a master. Until it has its own, signals wait.
+_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+os.register_at_fork(after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING))
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Hold back the signals that stop a process."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let them in: the worker's own handlers are there. The gateway's are its event loop's, which has yet to run."""
+    if component != "gateway":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
 
 
 def when_ready(server: Any) -> None:
