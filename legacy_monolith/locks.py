@@ -1,10 +1,11 @@
 """Every lock that the monolith takes, in the one order in which they may be taken.
 
-    1. the right to work on an idempotency key (advisory)
-    2. the key's row
-    3. an order
-    4. a reservation
-    5. products, by code
+    1. the ownership of a customer's orders, and that of products (advisory, shared)
+    2. the right to work on an idempotency key (advisory)
+    3. the key's row
+    4. an order
+    5. a reservation
+    6. products, by code
 
 A transaction may skip steps, never go back. All are held to its end.
 """

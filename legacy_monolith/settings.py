@@ -14,6 +14,8 @@ API_PREFIXES = ("/products", "/orders")
 SECRET_KEY = env.text("LEGACY_SECRET_KEY")
 DATABASES = {"default": env.database("LEGACY_DATABASE_URL")}
 LOGGING = log.django_logging(COMPONENT)
+OWNERSHIP_SIDE = "monolith"
+OWNERSHIP_CAPABILITIES = ("products", "orders")
 
 ROOT_URLCONF = "legacy_monolith.urls"
 WSGI_APPLICATION = "legacy_monolith.wsgi.application"
@@ -27,6 +29,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "pgtrigger",
+    "services.ownership",
     "legacy_monolith.catalogue",
     "legacy_monolith.sales",
 ]
@@ -34,6 +37,7 @@ MIDDLEWARE = [
     "services.chassis.middleware.observe",
     "services.chassis.middleware.Problems",
     "services.chassis.middleware.Identify",
+    "services.ownership.middleware.Ownership",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -16,7 +16,13 @@ from services.local.environment import environment
 
 UNIT = REPOSITORY / "tests" / "unit"
 # Folder under tests/unit -> the component as which its tests run.
-DJANGO_ROOMS = {"legacy_monolith": "legacy", "products": "products", "orders": "orders", "gateway": "gateway"}
+DJANGO_ROOMS = {
+    "legacy_monolith": "legacy",
+    "ownership": "legacy",
+    "products": "products",
+    "orders": "orders",
+    "gateway": "gateway",
+}
 
 
 def home_directory() -> Path:

@@ -19,11 +19,13 @@ INSTALLED_APPS = [
     "rest_framework",
     "gateway.accounts",
     "gateway.comparison",
+    "gateway.migration",
     "gateway.routing",
     "gateway.storefront",
     "legacy_monolith.catalogue",
     "legacy_monolith.sales",
     "services.orders",
+    "services.ownership",
     "services.products",
 ]
 
@@ -32,6 +34,8 @@ API_PREFIXES: tuple[str, ...] = ()
 COMPONENT = ""
 GATEWAY_URL = ""
 IDENTITY_KEY_FILE = Path()
+OWNERSHIP_CAPABILITIES: tuple[str, ...] = ()
+OWNERSHIP_SIDE = ""
 IDENTITY_PUBLIC_KEYS_FILE = Path()
 BODY_MAX = 0
 FALLBACK_AFTER = 0.0

@@ -11,6 +11,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from services.chassis import contract
+from services.ownership.triggers import Recorded
 
 # Unicode case mapping, order by code point, the same on every server.
 _UNICODE = "pg_c_utf8"
@@ -25,6 +26,9 @@ class Category(models.Model):
 
     class Meta:
         verbose_name_plural = "categories"
+        triggers: ClassVar[list[pgtrigger.Trigger]] = Recorded(
+            capability="products", aggregate="category", root="t.slug", key=["t.slug"], fixed=["slug"]
+        ).triggers()
 
     def __str__(self) -> str:
         return self.name
@@ -67,6 +71,15 @@ class Product(models.Model):
                 F("category"), Lower("title"), F("code"), name="product_by_category", condition=Q(active=True)
             ),
         ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = Recorded(
+            capability="products",
+            aggregate="product",
+            root="t.code",
+            key=["t.code"],
+            fixed=["code"],
+            join="LEFT JOIN catalogue_category c ON c.id = t.category_id",
+            extra={"category": "c.slug"},
+        ).triggers()
 
     def __str__(self) -> str:
         return f"{self.code} {self.title}"
@@ -103,7 +116,14 @@ class Reservation(models.Model):
                     (ReservationState.HELD.value, ReservationState.RELEASED.value),
                     (ReservationState.CONFIRMED.value, ReservationState.RELEASED.value),
                 ],
-            )
+            ),
+            *Recorded(
+                capability="products",
+                aggregate="reservation",
+                root="t.order_no",
+                key=["t.order_no"],
+                fixed=["order_no"],
+            ).triggers(),
         ]
 
     def __str__(self) -> str:
@@ -125,6 +145,16 @@ class ReservationLine(models.Model):
             models.CheckConstraint(name="reservationline_qty", condition=Q(qty__gte=1)),
             models.CheckConstraint(name="reservationline_price", condition=Q(unit_cents__gte=1)),
         ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = Recorded(
+            capability="products",
+            aggregate="reservation_line",
+            root="r.order_no",
+            key=["r.order_no", "p.code"],
+            fixed=["reservation_id", "product_id"],
+            join="LEFT JOIN catalogue_reservation r ON r.id = t.reservation_id"
+            " LEFT JOIN catalogue_product p ON p.id = t.product_id",
+            extra={"order_no": "r.order_no", "created": "r.created", "code": "p.code"},
+        ).triggers()
 
     def __str__(self) -> str:
         return f"{self.qty} × {self.title}"

@@ -15,6 +15,7 @@ from legacy_monolith.catalogue.criteria import Criteria
 from legacy_monolith.catalogue.drafts import Draft
 from legacy_monolith.catalogue.models import Category, Product
 from services.chassis.problems import Problem
+from services.ownership import fence
 
 _ORDERINGS: Final = {
     "name": Lower("title").asc(),
@@ -55,8 +56,10 @@ def category_exists(slug: str) -> bool:
     return Category.objects.filter(slug=slug).exists()
 
 
+@transaction.atomic
 def create(*, draft: Draft, now: datetime) -> Product:
     """Make and return a product; the problem when its sku is, or was, another's."""
+    fence.enter("products")
     product, created = Product.objects.get_or_create(
         code=draft.sku,
         defaults={
@@ -77,6 +80,7 @@ def create(*, draft: Draft, now: datetime) -> Product:
 @transaction.atomic
 def change(*, sku: str, changes: Mapping[str, Any], now: datetime) -> Product:
     """Change a product by members of a `Draft`, and return it; the problem when there is none."""
+    fence.enter("products")
     product = _locked(sku)
     columns = {_COLUMNS[name]: value for name, value in changes.items() if name in _COLUMNS}
     if "category" in changes:
@@ -92,6 +96,7 @@ def change(*, sku: str, changes: Mapping[str, Any], now: datetime) -> Product:
 @transaction.atomic
 def delete(*, sku: str, now: datetime) -> None:
     """Take a product off every answer; the problem when there is none."""
+    fence.enter("products")
     product = _locked(sku)
     product.active = False
     product.modified = now

@@ -13,6 +13,7 @@ from legacy_monolith.catalogue.models import Product, Reservation, ReservationLi
 from legacy_monolith.lines import Line
 from services.chassis import contract
 from services.chassis.problems import FieldError, Problem, validation
+from services.ownership import fence
 
 _HELD, _CONFIRMED, _RELEASED = ReservationState.HELD, ReservationState.CONFIRMED, ReservationState.RELEASED
 
@@ -39,6 +40,7 @@ def reserve(
     Asking again returns the reservation as it is now. A problem when it was for other lines or has been released, when
     there is no such product, or not enough of it. `confirmed` leaves out the time in between.
     """
+    fence.enter("products")
     state = _CONFIRMED if confirmed else _HELD
     expires = now + timedelta(seconds=contract.RESERVATION_TTL)
     try:
@@ -70,6 +72,7 @@ def reserve(
 @transaction.atomic
 def confirm(*, order_no: str) -> Reservation:
     """Make a held reservation final and return it; the problem when there is none, or it has been released."""
+    fence.enter("products")
     reservation = _locked(order_no)
     if reservation.state == _RELEASED:
         raise _settled(reservation)
@@ -80,6 +83,7 @@ def confirm(*, order_no: str) -> Reservation:
 @transaction.atomic
 def release(*, order_no: str) -> Reservation:
     """Give a reservation's stock back, once, and return it; the problem when there is none."""
+    fence.enter("products")
     reservation = _locked(order_no)
     if reservation.state != _RELEASED:
         lines = [Line(sku=line.product.code, quantity=line.qty) for line in lines_of(reservation)]

@@ -16,6 +16,7 @@ from legacy_monolith import locks
 from legacy_monolith.sales.models import IdempotencyKey
 from services.chassis import contract
 from services.chassis.problems import Problem
+from services.ownership import fence
 
 KEPT: Final = timedelta(days=30)
 
@@ -132,7 +133,9 @@ def prune(*, now: datetime) -> int:
     Unfinished ones go as well: a placement that comes back so late fails, as it does on one that was abandoned.
     """
     # A lease ends after its row's creation: the first condition follows from the second, and has an index.
-    deleted, _ = IdempotencyKey.objects.filter(created__lt=now - KEPT, lease_until__lt=now - KEPT).delete()
+    old = IdempotencyKey.objects.filter(created__lt=now - KEPT, lease_until__lt=now - KEPT)
+    with fence.translated():
+        deleted, _ = old.filter(fence.owned("orders", "cust_ref")).delete()
     return deleted
 
 

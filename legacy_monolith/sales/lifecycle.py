@@ -14,6 +14,7 @@ from legacy_monolith.sales.models import LETTERS, Order, Status, StatusChange
 from legacy_monolith.sales.peers import Peers
 from services.chassis import contract
 from services.chassis.problems import Problem
+from services.ownership import fence
 
 
 def change_status(
@@ -23,9 +24,11 @@ def change_status(
 
     `customer` limits this to one customer's own orders; None is for operators. A problem when there is no such order,
     or no such way. The stock of a cancelled order goes back: with the status where it was reserved here and this
-    database owns products (`products_here`), otherwise afterwards through the gateway.
+    database owns products (`products_here` says that it may), otherwise afterwards through the gateway.
     """
     with transaction.atomic():
+        fence.enter("orders", _customer_of(order_no) if customer is None else customer)
+        products_here = products_here and to == "cancelled" and fence.try_enter("products")
         order = _locked(order_no, customer)
         before = Status(order.status).label
         if before == to:
@@ -44,17 +47,26 @@ def change_status(
 
 
 @transaction.atomic
-def outcome(*, order_no: str, now: datetime) -> str:
-    """Return what is to become of an order's reservation: `confirm`, `release` or `wait`.
+def outcome(*, order_no: str, customer: str, now: datetime) -> str:
+    """Return what is to become of a customer's reservation for an order: `confirm`, `release` or `wait`.
 
     After `release` no order with this number will ever come.
     """
+    fence.enter("orders", customer)
     over = keys.abandon(order_no=order_no, now=now)
     # After the key's lock: a placement that held it has written its order by now.
     status = Order.objects.filter(order_no=order_no).values_list("status", flat=True).first()
     if status is not None:
         return "release" if status == Status.CANCELLED else "confirm"
     return "release" if over else "wait"
+
+
+def _customer_of(order_no: str) -> str:
+    # Whose an order is never changes, so that it can be read before anything is locked.
+    customer = Order.objects.filter(order_no=order_no).values_list("cust_ref", flat=True).first()
+    if customer is None:
+        raise Problem("not-found")
+    return customer
 
 
 def _locked(order_no: str, customer: str | None) -> Order:

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from services.chassis import contract
+from services.ownership.triggers import Recorded
 
 _ASCII = "C"
 
@@ -78,7 +79,15 @@ class Order(models.Model):
                 transitions=[
                     (LETTERS[before].value, LETTERS[after].value) for before, after in sorted(contract.TRANSITIONS)
                 ],
-            )
+            ),
+            *Recorded(
+                capability="orders",
+                aggregate="order",
+                root="t.order_no",
+                key=["t.order_no"],
+                fixed=["order_no", "cust_ref"],
+                customer="t.cust_ref",
+            ).triggers(),
         ]
 
     def __str__(self) -> str:
@@ -101,6 +110,16 @@ class OrderLine(models.Model):
             models.CheckConstraint(name="orderline_qty", condition=Q(qty__gte=1)),
             models.CheckConstraint(name="orderline_price", condition=Q(unit_cents__gte=1)),
         ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = Recorded(
+            capability="orders",
+            aggregate="order_line",
+            root="o.order_no",
+            key=["o.order_no", "t.line_no"],
+            fixed=["order_id", "line_no"],
+            customer="o.cust_ref",
+            join="LEFT JOIN sales_order o ON o.id = t.order_id",
+            extra={"order_no": "o.order_no", "placed": "o.placed"},
+        ).triggers()
 
     def __str__(self) -> str:
         return f"{self.qty} × {self.code}"
@@ -119,6 +138,16 @@ class StatusChange(models.Model):
             # No status can be reached twice: the table of transitions has no way round.
             models.UniqueConstraint(fields=["order", "status"], name="statuschange_once"),
         ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = Recorded(
+            capability="orders",
+            aggregate="status_change",
+            root="o.order_no",
+            key=["o.order_no", "t.status"],
+            fixed=["order_id", "status"],
+            customer="o.cust_ref",
+            join="LEFT JOIN sales_order o ON o.id = t.order_id",
+            extra={"order_no": "o.order_no"},
+        ).triggers()
 
     def __str__(self) -> str:
         return self.get_status_display()
@@ -164,7 +193,19 @@ class IdempotencyKey(models.Model):
             models.UniqueConstraint(fields=["cust_ref", "key"], name="idempotencykey_once"),
             models.CheckConstraint(name="idempotencykey_outcome", condition=~Q(abandoned=True, answer__isnull=False)),
         ]
-        indexes: ClassVar[list[models.Index]] = [models.Index("created", name="idempotencykey_by_age")]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index("created", name="idempotencykey_by_age"),
+            models.Index("cust_ref", name="idempotencykey_running", condition=Q(answer=None, abandoned=False)),
+        ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = Recorded(
+            capability="orders",
+            aggregate="idempotency_key",
+            # A renumbered key goes on as another order: what it is known by is the customer's word for it.
+            root="t.cust_ref || ' ' || t.key",
+            key=["t.cust_ref", "t.key"],
+            fixed=["cust_ref", "key"],
+            customer="t.cust_ref",
+        ).triggers()
 
     def __str__(self) -> str:
         return f"{self.cust_ref} {self.key}"

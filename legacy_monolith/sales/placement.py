@@ -17,6 +17,8 @@ from legacy_monolith.sales.requests import OrderRequest
 from services.chassis import contract, log
 from services.chassis.client import Unreachable
 from services.chassis.problems import Problem
+from services.ownership import fence
+from services.ownership.fence import Misdirected
 
 _logger = log.get(__name__)
 
@@ -47,7 +49,14 @@ def place(
     products gave no answer.
     """
     order = _Placement(customer, key, request, peers, clock, new_number)
-    return order.here() if products_here else order.through_gateway()
+    if products_here:
+        try:
+            return order.here()
+        except Misdirected as misdirected:
+            # The products have moved since the gateway looked. The order is still ours to place.
+            if misdirected.capability != "products":
+                raise
+    return order.through_gateway()
 
 
 class _Placement:
@@ -70,6 +79,8 @@ class _Placement:
     def here(self) -> Placed:
         """Place the order in one transaction: a refusal leaves nothing, the key neither."""
         with transaction.atomic():
+            self._enter()
+            fence.enter("products")
             claim = self._claim()
             if isinstance(claim, Answered):
                 return _replay(claim)
@@ -77,8 +88,13 @@ class _Placement:
             return self._record(claim, lines, stock_settled=True)
 
     def through_gateway(self) -> Placed:
-        """Place the order with the stock of another owner: a transaction before the reservation, and one after."""
+        """Place the order with the stock of another owner: a transaction before the reservation, and one after.
+
+        If the customer's orders move in between, the second is Misdirected: the new owner, who has the key's row with
+        its lease ended, goes on under the same number.
+        """
         with transaction.atomic():
+            self._enter()
             claim = self._claim()
         if isinstance(claim, Answered):
             return _replay(claim)
@@ -86,6 +102,7 @@ class _Placement:
             claim, lines = self._reserve_there(claim)
         except Refused as refused:
             with transaction.atomic():
+                self._enter()
                 keys.free(held=claim)
             raise refused.problem from None
         except Unreachable as error:
@@ -93,10 +110,12 @@ class _Placement:
             # a retry goes on at once; if none comes, the reservation's sweeper asks and is told to release.
             _logger.warning("reservation_unknown", order=claim.order_no, error=str(error))
             with transaction.atomic():
+                self._enter()
                 keys.let_go(held=claim, now=self._clock())
             raise Problem("unavailable") from None
         try:
             with transaction.atomic():
+                self._enter()
                 answered = keys.check(held=claim)
                 placed = _replay(answered) if answered else self._record(claim, lines, stock_settled=False)
         except keys.Lost:
@@ -107,6 +126,9 @@ class _Placement:
         if not placed.replayed:
             stock.settle(order_no=placed.order_no, cancelled=False, peers=self._peers)
         return placed
+
+    def _enter(self) -> None:
+        fence.enter("orders", self._customer)
 
     def _claim(self) -> Claim | Answered:
         return keys.claim(
@@ -148,6 +170,7 @@ class _Placement:
                 raise
             try:
                 with transaction.atomic():
+                    self._enter()
                     claim = keys.renumber(held=claim, new_number=self._new_number)
             except keys.Lost:
                 raise Refused(Problem("unavailable")) from None

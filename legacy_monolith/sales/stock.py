@@ -6,6 +6,8 @@ from legacy_monolith.sales.models import Order, Status
 from legacy_monolith.sales.peers import Peers
 from services.chassis import log
 from services.chassis.client import Unreachable
+from services.ownership import fence
+from services.ownership.fence import Misdirected
 
 _logger = log.get(__name__)
 
@@ -27,7 +29,12 @@ def settle(*, order_no: str, cancelled: bool, peers: Peers) -> bool:
     # An order cancelled since then has a release to come, which this answer says nothing about.
     same = Order.objects.filter(order_no=order_no)
     same = same.filter(status=Status.CANCELLED) if cancelled else same.exclude(status=Status.CANCELLED)
-    same.update(stock_settled=True)
+    try:
+        with fence.translated():
+            same.update(stock_settled=True)
+    except Misdirected:
+        # It has moved meanwhile, with the mark on it. Its new owner asks again and is told the same.
+        return False
     return True
 
 

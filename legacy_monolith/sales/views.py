@@ -11,6 +11,7 @@ from legacy_monolith.sales import lifecycle, orders, peers, placement
 from legacy_monolith.sales.requests import OrderFilter, OrderRequest, read_customer, read_key, read_status
 from services.chassis.identity import Principal
 from services.chassis.middleware import require
+from services.ownership.middleware import last_word
 
 _OWN = "orders"
 _OPERATE = "orders:operate"
@@ -63,31 +64,33 @@ def cancel_order(request: HttpRequest, number: str) -> HttpResponse:
     """Cancel an order."""
     who = require(request, _OWN, _OPERATE)
     http.drain(request)
-    return _changed(who, number, to="cancelled")
+    return _changed(request, who, number, to="cancelled")
 
 
 def change_order_status(request: HttpRequest, number: str) -> HttpResponse:
     """Give an order another status."""
     who = require(request, _OPERATE)
-    return _changed(who, number, to=read_status(http.body(request)))
+    return _changed(request, who, number, to=read_status(http.body(request)))
 
 
 def settle_order(request: HttpRequest, number: str) -> HttpResponse:
     """Answer what is to become of an order's reservation."""
     require(request, _SETTLE)
-    read_customer(http.body(request))
-    return http.answer({"order": number, "outcome": lifecycle.outcome(order_no=number, now=timezone.now())})
+    customer = read_customer(http.body(request))
+    outcome = lifecycle.outcome(order_no=number, customer=customer, now=timezone.now())
+    return http.answer({"order": number, "outcome": outcome})
 
 
-def _changed(who: Principal, number: str, *, to: str) -> HttpResponse:
-    lifecycle.change_status(
-        order_no=number,
-        to=to,
-        customer=_limit(who),
-        products_here=_products_here(who),
-        peers=peers.through_gateway(),
-        now=timezone.now(),
-    )
+def _changed(request: HttpRequest, who: Principal, number: str, *, to: str) -> HttpResponse:
+    with last_word(request, "orders", key=_limit(who)):
+        lifecycle.change_status(
+            order_no=number,
+            to=to,
+            customer=_limit(who),
+            products_here=_products_here(who),
+            peers=peers.through_gateway(),
+            now=timezone.now(),
+        )
     return http.answer(orders.present(orders.get(order_no=number, customer=_limit(who))))
 
 

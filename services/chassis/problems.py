@@ -45,6 +45,7 @@ _KINDS = (
     Kind("sku-taken", 409, "SKU already exists", "Another product has, or had, this sku."),
     Kind("too-large", 413, "Request too large", "The body may have at most 1 MiB."),
     Kind("unsupported-media-type", 415, "Unsupported media type", "Send application/json."),
+    Kind("misdirected", 421, "Misdirected request", "Another side owns this, or knows more of it."),
     Kind("validation", 422, "Invalid request", "Some values cannot be used; see errors."),
     Kind("idempotency-key-reused", 422, "Idempotency-Key reused", "This key was used with another payload."),
     Kind("reservation-mismatch", 422, "Reservation differs", "This order has a reservation with other lines."),

@@ -17,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, connection
 
 from services.chassis import log
+from services.chassis.problems import Problem
 
 _logger = log.get(__name__)
 
@@ -111,5 +112,9 @@ def each(event: str, items: Iterable[Item], act: Callable[[Item], object]) -> No
     for item in items:
         try:
             act(item)
+        except Problem as problem:
+            # Whoever owns it now comes to it.
+            if problem.kind.slug != "misdirected":
+                _logger.error(event, item=str(item), detail=_line(problem))
         except Exception as error:
             _logger.error(event, item=str(item), detail=_line(error))

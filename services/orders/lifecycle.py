@@ -23,6 +23,7 @@ from services.chassis.problems import Problem
 from services.orders import presentation, settlement
 from services.orders.models import IdempotencyKey, KeyState, Order, OrderLine, Status, StatusChange
 from services.orders.presentation import ORDER_COLUMNS, ChangeRow, LineRow, OrderRow
+from services.ownership import fence
 
 Outcome = Literal["confirm", "release", "wait"]
 
@@ -59,6 +60,7 @@ def change_status(
 ) -> dict[str, Any]:
     """Move an order to a status and return it; unchanged when it is there already."""
     with transaction.atomic():
+        fence.enter("orders", _customer_of(number) if viewer is None else viewer)
         found = visible(viewer).select_for_update().filter(number=number).first()
         if found is None:
             raise Problem("not-found")
@@ -70,12 +72,13 @@ def change_status(
     return order(number=number, viewer=viewer)
 
 
-def settle(*, number: str, now: datetime) -> Outcome:
-    """Tell what is to become of the stock that is held under a number.
+def settle(*, number: str, customer: str, now: datetime) -> Outcome:
+    """Tell what is to become of the stock that is held for a customer under a number.
 
     After `release`, no order will ever have the number: the key row that stands for it is marked under its lock.
     """
     with transaction.atomic():
+        fence.enter("orders", customer)
         key = IdempotencyKey.objects.select_for_update().filter(number=number).first()
         # Read after the lock has been granted: a placement that held it has committed by now.
         status = Order.objects.filter(number=number).values_list("status", flat=True).first()
@@ -87,6 +90,14 @@ def settle(*, number: str, now: datetime) -> Outcome:
             key.state = KeyState.ABANDONED
             key.save(update_fields=["state"])
         return "release"
+
+
+def _customer_of(number: str) -> str:
+    # Whose an order is never changes, so that it can be read before anything is locked.
+    customer = Order.objects.filter(number=number).values_list("customer", flat=True).first()
+    if customer is None:
+        raise Problem("not-found")
+    return customer
 
 
 def _move(found: Order, status: str, *, now: datetime) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from services.chassis import contract
+from services.ownership.triggers import Recorded
 
 _ASCII: Final = "C"
 
@@ -59,7 +60,15 @@ class Order(models.Model):
             models.Index(F("number"), name="order_unsettled", condition=Q(stock_settled=False)),
         ]
         triggers: ClassVar[list[pgtrigger.Trigger]] = [
-            pgtrigger.FSM(name="order_status", field="status", transitions=sorted(contract.TRANSITIONS))
+            pgtrigger.FSM(name="order_status", field="status", transitions=sorted(contract.TRANSITIONS)),
+            *Recorded(
+                capability="orders",
+                aggregate="order",
+                root="t.number",
+                key=["t.number"],
+                fixed=["number", "customer"],
+                customer="t.customer",
+            ).triggers(),
         ]
 
     def __str__(self) -> str:
@@ -89,6 +98,16 @@ class OrderLine(models.Model):
                 condition=Q(unit_price__gte=contract.PRICE_MIN, unit_price__lte=contract.PRICE_MAX),
             ),
         ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = Recorded(
+            capability="orders",
+            aggregate="order_line",
+            root="o.number",
+            key=["o.number", "t.position"],
+            fixed=["order_id", "position"],
+            customer="o.customer",
+            join="LEFT JOIN orders_order o ON o.id = t.order_id",
+            extra={"number": "o.number", "placed_at": "o.placed_at"},
+        ).triggers()
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.sku}"
@@ -108,6 +127,16 @@ class StatusChange(models.Model):
             # No status can be reached twice: the table of transitions has no way round.
             models.UniqueConstraint(fields=["order", "status"], name="status_change_once"),
         ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = Recorded(
+            capability="orders",
+            aggregate="status_change",
+            root="o.number",
+            key=["o.number", "t.status"],
+            fixed=["order_id", "status"],
+            customer="o.customer",
+            join="LEFT JOIN orders_order o ON o.id = t.order_id",
+            extra={"number": "o.number"},
+        ).triggers()
 
     def __str__(self) -> str:
         return self.status
@@ -150,7 +179,19 @@ class IdempotencyKey(models.Model):
                 name="idempotency_key_number", condition=Q(number__regex=rf"^{contract.ORDER_NUMBER.pattern}$")
             ),
         ]
-        indexes: ClassVar[list[models.Index]] = [models.Index(F("lease_until"), name="idempotency_key_by_lease")]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(F("lease_until"), name="idempotency_key_by_lease"),
+            models.Index(F("customer"), name="idempotency_key_running", condition=Q(state=KeyState.IN_FLIGHT)),
+        ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = Recorded(
+            capability="orders",
+            aggregate="idempotency_key",
+            # A renumbered key goes on as another order: what it is known by is the customer's word for it.
+            root="t.customer || ' ' || t.key",
+            key=["t.customer", "t.key"],
+            fixed=["customer", "key"],
+            customer="t.customer",
+        ).triggers()
 
     def __str__(self) -> str:
         return f"{self.customer} {self.key}"

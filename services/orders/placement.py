@@ -5,6 +5,9 @@
 3. One transaction locks the key row, checks that it still stands for the number, writes order and answer.
 4. The reservation is confirmed, now or by the sweeper.
 
+Each transaction begins by owning the customer's orders. When they move between two of them, the rest is Misdirected:
+the new owner, who has the key row with its lease ended, goes on under the same number.
+
 A definite refusal forgets the key. An unknown outcome ends the lease instead: whoever comes next with the same payload
 goes on under the same number, and so finds the reservation that may have been made. With another payload it gets
 another number; the first number's reservation is settled by the sweeper of whoever keeps it, for nothing stands for
@@ -24,6 +27,7 @@ from uuid import UUID
 
 import psycopg.errors
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from rest_framework.utils import json
 
 from services.chassis import contract, log
@@ -33,6 +37,7 @@ from services.orders import presentation, settlement, stock
 from services.orders.models import IdempotencyKey, KeyState, Order, OrderLine, Status, StatusChange
 from services.orders.presentation import ChangeRow, LineRow, OrderRow
 from services.orders.stock import AlreadyReleased, ReservedLine
+from services.ownership import fence
 
 _logger = log.get(__name__)
 
@@ -138,6 +143,7 @@ def _first_claim(intention: Intention, *, now: datetime, number: str) -> _Claim 
     )
     try:
         with transaction.atomic():
+            fence.enter("orders", intention.customer)
             row.save(force_insert=True)
     except IntegrityError as error:
         if isinstance(error.__cause__, psycopg.errors.UniqueViolation):
@@ -149,6 +155,7 @@ def _first_claim(intention: Intention, *, now: datetime, number: str) -> _Claim 
 def _next_claim(intention: Intention, *, now: datetime, new_number: Callable[[], str]) -> _Claim | Placed | None:
     """Take over the key's row if nobody is at work on it, None when it has gone meanwhile."""
     with transaction.atomic():
+        fence.enter("orders", intention.customer)
         row = IdempotencyKey.objects.select_for_update().filter(customer=intention.customer, key=intention.key).first()
         if row is None:
             return None
@@ -171,16 +178,23 @@ def _next_claim(intention: Intention, *, now: datetime, new_number: Callable[[],
 
 
 def _forget(claim: _Claim) -> None:
-    IdempotencyKey.objects.filter(id=claim.row, attempt=claim.attempt, state=KeyState.IN_FLIGHT).delete()
+    with fence.translated():
+        _own(claim).delete()
 
 
 def _end_lease(claim: _Claim, *, now: datetime) -> None:
-    IdempotencyKey.objects.filter(id=claim.row, attempt=claim.attempt, state=KeyState.IN_FLIGHT).update(lease_until=now)
+    with fence.translated():
+        _own(claim).update(lease_until=now)
+
+
+def _own(claim: _Claim) -> QuerySet[IdempotencyKey]:
+    return IdempotencyKey.objects.filter(id=claim.row, attempt=claim.attempt, state=KeyState.IN_FLIGHT)
 
 
 def _commit(intention: Intention, claim: _Claim, lines: Sequence[ReservedLine], *, now: datetime) -> Placed:
     """Write the order and its answer, unless another run has done so already or the number has been given up."""
     with transaction.atomic():
+        fence.enter("orders", intention.customer)
         row = IdempotencyKey.objects.select_for_update().filter(id=claim.row, number=claim.number).first()
         if row is None or row.state == KeyState.ABANDONED:
             raise _Superseded

@@ -12,6 +12,8 @@ API_PREFIXES = ("/orders",)
 SECRET_KEY = env.text("ORDERS_SECRET_KEY")
 DATABASES = {"default": env.database("ORDERS_DATABASE_URL")}
 LOGGING = log.django_logging(COMPONENT)
+OWNERSHIP_SIDE = "service"
+OWNERSHIP_CAPABILITIES = ("orders",)
 
 ROOT_URLCONF = "services.orders.urls"
 WSGI_APPLICATION = "services.orders.wsgi.application"
@@ -20,12 +22,14 @@ INSTALLED_APPS = [
     "pgtrigger",
     "rest_framework",
     "drf_spectacular",
+    "services.ownership",
     "services.orders",
 ]
 MIDDLEWARE = [
     "services.chassis.middleware.observe",
     "services.chassis.middleware.Problems",
     "services.chassis.middleware.Identify",
+    "services.ownership.middleware.Ownership",
     "django.middleware.common.CommonMiddleware",
 ]
 

@@ -9,6 +9,8 @@ from services.chassis import log, sweep
 from services.chassis.client import GatewayClient, Unreachable
 from services.orders import stock
 from services.orders.models import IdempotencyKey, Order, Status
+from services.ownership import fence
+from services.ownership.fence import Misdirected
 
 _logger = log.get(__name__)
 
@@ -29,7 +31,12 @@ def settle_stock(*, number: str, cancelled: bool, gateway: GatewayClient) -> boo
     orders = Order.objects.filter(number=number, stock_settled=False)
     # The order may have been cancelled while its reservation was being confirmed: the release is still to come.
     orders = orders.filter(status=Status.CANCELLED) if cancelled else orders.exclude(status=Status.CANCELLED)
-    orders.update(stock_settled=True)
+    try:
+        with fence.translated():
+            orders.update(stock_settled=True)
+    except Misdirected:
+        # It has moved meanwhile, with the mark on it. Its new owner asks again and is told the same.
+        return False
     return True
 
 
@@ -43,7 +50,8 @@ def release_quietly(*, number: str, gateway: GatewayClient) -> None:
 
 def settle_orders(*, gateway: GatewayClient) -> None:
     """Confirm or release the stock of every order where that is still to be done."""
-    rows = list(Order.objects.filter(stock_settled=False).order_by("number").values_list("number", "status"))
+    unsettled = Order.objects.filter(fence.owned("orders", "customer"), stock_settled=False)
+    rows = list(unsettled.order_by("number").values_list("number", "status"))
     sweep.each(
         "settle_failed",
         rows,
@@ -56,5 +64,7 @@ def prune_keys(*, now: datetime) -> int:
 
     Unfinished ones go as well: a placement that comes back so late fails, as it does on one that was abandoned.
     """
-    deleted, _ = IdempotencyKey.objects.filter(lease_until__lt=now - KEYS_KEPT).delete()
+    old = IdempotencyKey.objects.filter(lease_until__lt=now - KEYS_KEPT)
+    with fence.translated():
+        deleted, _ = old.filter(fence.owned("orders", "customer")).delete()
     return deleted

@@ -16,6 +16,7 @@ from services.chassis.problems import Problem
 from services.orders import lifecycle, placement, schema, stock
 from services.orders.filters import OperatorParameters, OrderParameters
 from services.orders.serializers import OrderRequest, SettlementRequest, StatusRequest
+from services.ownership.middleware import last_word
 
 _PLACE = "orders"
 _OPERATE = "orders:operate"
@@ -88,9 +89,11 @@ class Cancellation(ContractView):
 
     @schema.CANCEL
     def post(self, request: Request, number: str) -> Response:
-        return Response(
-            lifecycle.cancel(number=number, viewer=_viewer(request), gateway=stock.gateway(), now=timezone.now())
-        )
+        with last_word(request, "orders", key=_viewer(request)):
+            cancelled = lifecycle.cancel(
+                number=number, viewer=_viewer(request), gateway=stock.gateway(), now=timezone.now()
+            )
+        return Response(cancelled)
 
 
 class OrderStatus(ContractView):
@@ -100,11 +103,11 @@ class OrderStatus(ContractView):
     def post(self, request: Request, number: str) -> Response:
         body = StatusRequest(data=document(request))
         body.is_valid(raise_exception=True)
-        return Response(
-            lifecycle.change_status(
+        with last_word(request, "orders", key=None):
+            changed = lifecycle.change_status(
                 number=number, viewer=None, gateway=stock.gateway(), now=timezone.now(), **body.validated_data
             )
-        )
+        return Response(changed)
 
 
 class Settlement(ContractView):
@@ -114,5 +117,5 @@ class Settlement(ContractView):
     def post(self, request: Request, number: str) -> Response:
         body = SettlementRequest(data=document(request))
         body.is_valid(raise_exception=True)
-        outcome = lifecycle.settle(number=number, now=timezone.now())
+        outcome = lifecycle.settle(number=number, now=timezone.now(), **body.validated_data)
         return Response({"order": number, "outcome": outcome})

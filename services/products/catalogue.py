@@ -17,6 +17,7 @@ from django.db.models.functions import Lower
 
 from services.chassis.drf import pages
 from services.chassis.problems import Problem
+from services.ownership import fence
 from services.products import presentation
 from services.products.models import Category, Product
 from services.products.presentation import PRODUCT_COLUMNS, ProductRow
@@ -68,6 +69,7 @@ def create(
     )
     try:
         with transaction.atomic():
+            fence.enter("products")
             added.save(force_insert=True)
     except IntegrityError as error:
         if isinstance(error.__cause__, psycopg.errors.UniqueViolation):
@@ -76,14 +78,18 @@ def create(
     return product(sku=sku)
 
 
+@transaction.atomic
 def change(*, sku: str, changes: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Set some columns of a product and return it. Without any, nothing is touched."""
+    fence.enter("products")
     if changes and not live().filter(sku=sku).update(**changes, updated_at=now):
         raise Problem("not-found")
     return product(sku=sku)
 
 
+@transaction.atomic
 def delete(*, sku: str, now: datetime) -> None:
     """Take a product out of every answer. Its sku stays taken, and what is held of it can still be released."""
+    fence.enter("products")
     if not live().filter(sku=sku).update(deleted_at=now, updated_at=now):
         raise Problem("not-found")

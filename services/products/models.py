@@ -15,6 +15,7 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from services.chassis import contract
+from services.ownership.triggers import Recorded
 
 # Case mapping of Unicode and order by code point, whatever the server's own locale is.
 _UNICODE: Final = "pg_c_utf8"
@@ -33,6 +34,9 @@ class Category(models.Model):
             models.CheckConstraint(name="category_slug", condition=Q(slug__regex=r"^[a-zA-Z0-9_-]+$")),
             models.CheckConstraint(name="category_name", condition=~Q(name="")),
         ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = Recorded(
+            capability="products", aggregate="category", root="t.slug", key=["t.slug"], fixed=["slug"]
+        ).triggers()
 
     def __str__(self) -> str:
         return self.slug
@@ -80,6 +84,15 @@ class Product(models.Model):
                 F("category"), Lower("name"), F("sku"), name="product_by_category", condition=Q(deleted_at=None)
             ),
         ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = Recorded(
+            capability="products",
+            aggregate="product",
+            root="t.sku",
+            key=["t.sku"],
+            fixed=["sku"],
+            join="LEFT JOIN products_category c ON c.id = t.category_id",
+            extra={"category": "c.slug"},
+        ).triggers()
 
     def __str__(self) -> str:
         return self.sku
@@ -123,7 +136,14 @@ class Reservation(models.Model):
                     (ReservationState.HELD.value, ReservationState.RELEASED.value),
                     (ReservationState.CONFIRMED.value, ReservationState.RELEASED.value),
                 ],
-            )
+            ),
+            *Recorded(
+                capability="products",
+                aggregate="reservation",
+                root='t."order"',
+                key=['t."order"'],
+                fixed=['"order"'],
+            ).triggers(),
         ]
 
     def __str__(self) -> str:
@@ -149,6 +169,15 @@ class ReservationLine(models.Model):
                 condition=Q(unit_price__gte=contract.PRICE_MIN, unit_price__lte=contract.PRICE_MAX),
             ),
         ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = Recorded(
+            capability="products",
+            aggregate="reservation_line",
+            root='r."order"',
+            key=['r."order"', "t.sku"],
+            fixed=["reservation_id", "sku"],
+            join="LEFT JOIN products_reservation r ON r.id = t.reservation_id",
+            extra={"order": 'r."order"', "created_at": "r.created_at"},
+        ).triggers()
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.product_id}"

@@ -17,6 +17,7 @@ from django.db.models import F
 
 from services.chassis import contract
 from services.chassis.problems import FieldError, Problem, validation
+from services.ownership import fence
 from services.products import presentation
 from services.products.catalogue import live
 from services.products.models import Product, Reservation, ReservationLine, ReservationState
@@ -29,6 +30,7 @@ Lines = Sequence[tuple[str, int]]
 def reserve(*, order: str, customer: str, lines: Lines, now: datetime) -> tuple[dict[str, Any], bool]:
     """Hold the lines for an order, or none of them; return the reservation, and whether it is new."""
     with transaction.atomic():
+        fence.enter("products")
         reservation = _claim(order=order, customer=customer, now=now)
         if reservation is not None:
             _take(reservation, lines)
@@ -47,6 +49,7 @@ def found(*, order: str) -> dict[str, Any]:
 def confirm(*, order: str) -> dict[str, Any]:
     """Make the reservation lasting, and return it."""
     with transaction.atomic():
+        fence.enter("products")
         reservation = _locked(order)
         if reservation.state == ReservationState.RELEASED:
             raise Problem("reservation-settled", state=reservation.state)
@@ -57,6 +60,7 @@ def confirm(*, order: str) -> dict[str, Any]:
 def release(*, order: str) -> dict[str, Any]:
     """Give the reservation's stock back, once, and return it."""
     with transaction.atomic():
+        fence.enter("products")
         reservation = _locked(order)
         if reservation.state != ReservationState.RELEASED:
             _set_state(reservation, ReservationState.RELEASED)

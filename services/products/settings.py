@@ -12,6 +12,8 @@ API_PREFIXES = ("/products",)
 SECRET_KEY = env.text("PRODUCTS_SECRET_KEY")
 DATABASES = {"default": env.database("PRODUCTS_DATABASE_URL")}
 LOGGING = log.django_logging(COMPONENT)
+OWNERSHIP_SIDE = "service"
+OWNERSHIP_CAPABILITIES = ("products",)
 
 ROOT_URLCONF = "services.products.urls"
 WSGI_APPLICATION = "services.products.wsgi.application"
@@ -20,12 +22,14 @@ INSTALLED_APPS = [
     "pgtrigger",
     "rest_framework",
     "drf_spectacular",
+    "services.ownership",
     "services.products",
 ]
 MIDDLEWARE = [
     "services.chassis.middleware.observe",
     "services.chassis.middleware.Problems",
     "services.chassis.middleware.Identify",
+    "services.ownership.middleware.Ownership",
     "django.middleware.common.CommonMiddleware",
 ]
 

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from services.chassis import client, log, sweep
 from services.chassis.client import GatewayClient, Unreachable
+from services.ownership import fence
 from services.products import reservations
 from services.products.models import Reservation, ReservationState
 
@@ -21,6 +22,8 @@ def gateway() -> GatewayClient:
 
 def settle_overdue(*, gateway: GatewayClient, now: datetime) -> None:
     """Ask about every reservation that is overdue, and do as told."""
+    if not fence.owns_all("products"):
+        return
     overdue = Reservation.objects.filter(state=ReservationState.HELD, expires_at__lt=now)
     rows = list(overdue.order_by("expires_at", "order").values_list("order", "customer"))
     sweep.each("settle_failed", rows, lambda row: _settle(order=row[0], customer=row[1], gateway=gateway))

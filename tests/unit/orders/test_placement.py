@@ -98,8 +98,8 @@ def test_after_a_lost_answer_another_payload_gets_another_number(place: Place, k
     (lost,) = keeper.reservations
     placed = place(lines=[("B", 1)])
     assert placed.number != lost
-    assert lifecycle.settle(number=lost, now=clock.now) == "release"
-    assert lifecycle.settle(number=placed.number, now=clock.now) == "confirm"
+    assert lifecycle.settle(number=lost, customer="c-1", now=clock.now) == "release"
+    assert lifecycle.settle(number=placed.number, customer="c-1", now=clock.now) == "confirm"
 
 
 @pytest.mark.parametrize(
@@ -192,9 +192,9 @@ def test_a_placement_that_was_given_up_fails_and_gives_its_stock_back(
     def give_up(act: str) -> None:
         if act == "reserve":
             (number,) = keeper.reservations
-            assert lifecycle.settle(number=number, now=clock.now) == "wait"
+            assert lifecycle.settle(number=number, customer="c-1", now=clock.now) == "wait"
             clock.pass_(31)
-            assert lifecycle.settle(number=number, now=clock.now) == "release"
+            assert lifecycle.settle(number=number, customer="c-1", now=clock.now) == "release"
 
     keeper.after = give_up
     assert refused(place) == "unavailable"
@@ -281,7 +281,7 @@ def test_a_settlement_and_a_late_commit_never_both_have_their_way(place: Place, 
                 return problem.kind.slug, ""
         while not (numbers := list(keeper.reservations)):
             pass
-        return lifecycle.settle(number=numbers[-1], now=clock.now + timedelta(seconds=31)), numbers[-1]
+        return lifecycle.settle(number=numbers[-1], customer="c-1", now=clock.now + timedelta(seconds=31)), numbers[-1]
 
     found = at_once(8, act)
     placed = set(Order.objects.values_list("number", flat=True))

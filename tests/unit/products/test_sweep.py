@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -71,10 +72,22 @@ def test_a_pause_that_is_none_is_refused(every: str) -> None:
         call_command("sweep", f"--every={every}")
 
 
+def _wait_until_it_listens(pid: int) -> None:
+    """Wait until the process has a handler of its own for SIGTERM."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        time.sleep(3)
+        return
+    deadline = time.monotonic() + 30
+    while not int(status.read_text().partition("SigCgt:")[2].split()[0], 16) >> (signal.SIGTERM - 1) & 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_sigterm_stops_it_at_once() -> None:
     command = [sys.executable, "-m", "django", "sweep", "--every", "60"]
     with subprocess.Popen(command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        time.sleep(3)
+        _wait_until_it_listens(process.pid)
         assert process.poll() is None
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)

@@ -219,7 +219,7 @@ class TestThroughTheGateway:
         names = numbers()
         refusal(clock, handler=nobody, names=names)
         assert place(clock, request=DESKS, handler=Owner(), names=names).order_no == "TC-2"
-        assert lifecycle.outcome(order_no="TC-1", now=clock()) == "release"
+        assert lifecycle.outcome(order_no="TC-1", customer="ada", now=clock()) == "release"
 
     def test_while_the_first_runs_the_key_is_in_flight(self, shop: object, clock: Clock) -> None:
         seen: list[str] = []
@@ -230,7 +230,7 @@ class TestThroughTheGateway:
                 seen.append(refusal(clock, handler=never).kind.slug)
                 seen.append(refusal(clock).kind.slug)
                 seen.append(refusal(clock, request=DESKS).kind.slug)
-                seen.append(lifecycle.outcome(order_no="TC-1", now=clock()))
+                seen.append(lifecycle.outcome(order_no="TC-1", customer="ada", now=clock()))
             return owner(request)
 
         place(clock, handler=slow, names=numbers())
@@ -256,7 +256,7 @@ class TestThroughTheGateway:
         def stalls(request: httpx.Request) -> httpx.Response:
             if request.url.path == "/products/reservations" and not owner.asked:
                 clock.pass_(contract.PLACEMENT_LEASE)
-                assert lifecycle.outcome(order_no="TC-1", now=clock()) == "release"
+                assert lifecycle.outcome(order_no="TC-1", customer="ada", now=clock()) == "release"
             return owner(request)
 
         names = numbers()
@@ -290,15 +290,15 @@ class TestThroughTheGateway:
 @pytest.mark.django_db
 class TestOutcome:
     def test_a_number_that_nobody_knows_will_never_be_an_order(self, clock: Clock) -> None:
-        assert lifecycle.outcome(order_no="TC-1", now=clock()) == "release"
+        assert lifecycle.outcome(order_no="TC-1", customer="ada", now=clock()) == "release"
 
     def test_an_order_is_confirmed_until_it_is_cancelled(self, shop: object, clock: Clock) -> None:
         number = place(clock).order_no
-        assert lifecycle.outcome(order_no=number, now=clock()) == "confirm"
+        assert lifecycle.outcome(order_no=number, customer="ada", now=clock()) == "confirm"
         lifecycle.change_status(
             order_no=number, to="cancelled", customer="ada", products_here=True, peers=gateway(never), now=clock()
         )
-        assert lifecycle.outcome(order_no=number, now=clock()) == "release"
+        assert lifecycle.outcome(order_no=number, customer="ada", now=clock()) == "release"
 
     def test_old_keys_are_pruned(self, shop: object, clock: Clock) -> None:
         place(clock)
