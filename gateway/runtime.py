@@ -12,10 +12,11 @@ from typing import Final, TypeVar
 from django.conf import settings
 from django.db import Error, connections
 
-from gateway import override, tokens, visitor
+from gateway import override, position, tokens, visitor
 from gateway.accounts.identity import principal_of_session
 from gateway.comparison.store import ComparisonStore
 from gateway.override import Overrides
+from gateway.position import PositionCookies
 from gateway.proxy import record
 from gateway.proxy.app import DataPlane, Options
 from gateway.proxy.decision import UPSTREAMS, Upstream
@@ -52,11 +53,13 @@ class Runtime:
         )
         self._tally = Tally()
         visitors = Visitors(secret=settings.SECRET_KEY)
+        positions = PositionCookies(secret=settings.SECRET_KEY)
         cookies = Cookies(
             identity=tokens.COOKIE.encode(),
             session=settings.SESSION_COOKIE_NAME.encode(),
             visitor=visitor.COOKIE.encode(),
             override=override.COOKIE.encode(),
+            position=position.COOKIE.encode(),
             others=frozenset({settings.CSRF_COOKIE_NAME.encode()}),
         )
         self.data_plane = DataPlane(
@@ -66,12 +69,14 @@ class Runtime:
                 cookie_tokens=_verifier(tokens.COOKIE_AUDIENCE, frozenset({"gateway"})),
                 cookies=cookies,
                 visitors=visitors,
+                positions=positions,
                 overrides=Overrides.from_file(settings.IDENTITY_PUBLIC_KEYS_FILE),
                 look_up_session=self._look_up_session,
             ),
             tokens=UpstreamTokens(minter=Minter.from_file(issuer="gateway", path=settings.IDENTITY_KEY_FILE)),
             upstreams=self._upstreams,
             visitors=visitors,
+            positions=positions,
             shadow=self._shadow,
             tally=self._tally,
             options=Options(

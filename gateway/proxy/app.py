@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway import position
+from gateway.position import PositionCookies
 from gateway.proxy import decision as deciding
 from gateway.proxy import headers as fields
 from gateway.proxy import record as recording
@@ -15,7 +17,7 @@ from gateway.proxy.body import KEPT_MAX, Receive, RequestBody, announced
 from gateway.proxy.decision import Decision, Facts
 from gateway.proxy.identity import Asker, Resolver, SessionsAway, UpstreamTokens
 from gateway.proxy.leash import ClientGone, DeadlinePassed, Leash, Leashes
-from gateway.proxy.misdirected import Pursuit, epoch_of
+from gateway.proxy.misdirected import ASKED, Attempts, epoch_of
 from gateway.proxy.record import CLIENT_GONE, Record
 from gateway.proxy.reply import Reply, Send
 from gateway.proxy.shadow import BODY_KEPT, Asked, Mirrored, Shadow
@@ -30,6 +32,7 @@ from services.chassis.problems import Problem
 _logger = log.get(__name__)
 
 _METHODS: Final = "GET, HEAD, OPTIONS, POST, PATCH, DELETE"
+_READS: Final = frozenset({"GET", "HEAD"})
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _KIND_OF: Final[Mapping[type[Exception], tuple[str, str]]] = {
     # what happened → the problem that the client sees, the kind that is counted
@@ -61,7 +64,7 @@ class Options:
 class _Asking:
     """A request on its way: what every attempt to have it answered needs."""
 
-    __slots__ = ("asker", "body", "decided", "leash", "length", "method", "request", "scope", "trace")
+    __slots__ = ("asker", "body", "decided", "leash", "length", "method", "position", "request", "scope", "trace")
 
     def __init__(self, *, scope: dict[str, Any], request: fields.Request, trace: trace.Trace, leash: Leash) -> None:
         self.scope = scope
@@ -73,6 +76,8 @@ class _Asking:
         self.decided: Decision
         self.body: Body | None = None
         self.length = 0
+        self.position: bytes | None = None
+        """What whoever answers must have come to."""
 
 
 class DataPlane:
@@ -86,6 +91,7 @@ class DataPlane:
         tokens: UpstreamTokens,
         upstreams: Mapping[deciding.Upstream, PooledUpstream],
         visitors: Visitors,
+        positions: PositionCookies,
         shadow: Shadow | None,
         tally: Tally,
         options: Options,
@@ -95,6 +101,7 @@ class DataPlane:
         self._tokens = tokens
         self._upstreams = upstreams
         self._visitors = visitors
+        self._positions = positions
         self._shadow = shadow
         self._tally = tally
         self._options = options
@@ -144,6 +151,9 @@ class DataPlane:
         asker = asking.asker = await self._resolver.resolve(method, asking.request, anyone=anyone)
         decided, newcomer = self._decide(capability, method, asker, asking.trace)
         asking.decided = decided
+        said = asking.request.values(position.FIELD)
+        if (said or asker.positions) and method in _READS:
+            asking.position = position.asked_for(capability, kept=asker.positions, said=said)
         if body.length != 0:
             await _take(asking, body)
         record.routed(decided)
@@ -154,7 +164,9 @@ class DataPlane:
                 cookie = self._visitors.set_cookie_header(newcomer, secure=self._options.secure_cookies)
                 headers.append((b"set-cookie", cookie))
             if asker.override is not None:
-                headers.append((b"techcommerce-side", decided.side.encode("ascii")))
+                headers.append((b"techcommerce-side", deciding.side_of(asked).encode("ascii")))
+            if method not in deciding.SAFE_METHODS:
+                headers += self._reached(answering, asker)
             kept = await _relay(answering, reply, headers)
             if decided.mirror is not None and asked == decided.upstream:
                 self._mirror(asking, decided, answering, record, kept)
@@ -183,45 +195,54 @@ class DataPlane:
         visitor, cookie = self._visitors.issue()
         return deciding.decide(table, facts._replace(visitor=visitor), draw=draw), cookie
 
+    def _reached(self, answering: Answering, asker: Asker) -> fields.Headers:
+        """Return the fields that say how far a write has come, and keep it with the shopper."""
+        said = fields.values(answering.headers, position.FIELD)
+        reached = position.read(said) if said else position.NOWHERE
+        if not reached:
+            return []
+        headers = [(position.FIELD, position.written(reached))]
+        if asker.principal is None or asker.principal.kind != "service":
+            # A component acts for everyone, and must not be kept to what it did for one.
+            value = self._positions.issue(position.merged(asker.positions, reached))
+            cookie = self._positions.set_cookie_header(value, secure=self._options.secure_cookies)
+            headers.append((b"set-cookie", cookie))
+        return headers
+
     async def _answer(self, asking: _Asking, record: Record) -> tuple[Answering, deciding.Upstream]:
         """Return an answer, and who gave it: the owner wherever it has moved, the other side where a read may."""
-        decided = asking.decided
-        target, fallback = decided.upstream, decided.fallback
-        pursuit: Pursuit | None = None
-        while True:
-            upstream = self._upstreams[target]
-            try:
-                answering = await upstream.ask(
-                    method=asking.method,
-                    target=asking.scope["raw_target"],
-                    headers=self._headers(asking, target),
-                    body=asking.body,
-                    patience=self._options.patience if fallback is not None else None,
-                )
-            except UpstreamError as error:
-                recording.FAILURES.labels(target, _KIND_OF[type(error)][1]).inc()
-                if fallback is None:
-                    raise
-            else:
-                if answering.status == 421:
+        attempts = Attempts(asking.decided, with_position=asking.position is not None)
+        try:
+            while True:
+                target = record.asked = attempts.target
+                try:
+                    answering = await self._upstreams[target].ask(
+                        method=asking.method,
+                        target=asking.scope["raw_target"],
+                        headers=self._headers(asking, target, attempts),
+                        body=asking.body,
+                        patience=self._options.patience if attempts.alternative is not None else None,
+                    )
+                except UpstreamError as error:
+                    recording.FAILURES.labels(target, _KIND_OF[type(error)][1]).inc()
+                    if not attempts.unanswered():
+                        raise
+                else:
+                    if answering.status == 421:
+                        answering.close()
+                        await _follow(asking, answering, attempts, record)
+                        continue
+                    if answering.status not in SICK or not attempts.unanswered():
+                        return answering, target
                     answering.close()
-                    recording.MISDIRECTED.labels(record.capability).inc()
-                    pursuit = pursuit or Pursuit()
-                    wait = pursuit.next(epoch_of(answering.headers))
-                    if wait is None or not _resendable(asking.body):
-                        raise Problem("unavailable")
-                    if wait:
-                        await asyncio.sleep(wait)
-                    target, fallback = decided.other if target == decided.upstream else decided.upstream, None
-                    continue
-                if answering.status not in SICK or fallback is None:
-                    return answering, target
-                answering.close()
-            recording.FALLBACKS.labels(record.capability, target).inc()
-            record.fell_back = True
-            target, fallback = fallback, None
+                recording.FALLBACKS.labels(record.capability, target).inc()
+                record.fell_back = True
+        finally:
+            if attempts.pursuit is not None:
+                seconds = asyncio.get_running_loop().time() - attempts.pursuit.since
+                recording.OWNER_WAIT.labels(record.capability).observe(seconds)
 
-    def _headers(self, asking: _Asking, target: deciding.Upstream) -> fields.Headers:
+    def _headers(self, asking: _Asking, target: deciding.Upstream, attempts: Attempts | None = None) -> fields.Headers:
         scope, principal = asking.scope, asking.asker.principal
         client = scope["client"]
         headers = fields.to_upstream(
@@ -239,6 +260,11 @@ class DataPlane:
         )
         if asking.length or asking.method in _WITH_BODY:
             headers.append((b"content-length", b"%d" % asking.length))
+        if attempts is not None:
+            if asking.position is not None and attempts.with_position:
+                headers.append((position.FIELD, asking.position))
+            if attempts.referred:
+                headers.append((ASKED, b"1"))
         return headers
 
     def _mirror(
@@ -265,9 +291,9 @@ class DataPlane:
 
     def _problem(self, error: Exception, record: Record, *, patient: bool) -> Problem:
         slug, kind = _KIND_OF[type(error)]
-        if isinstance(error, DeadlinePassed) and patient and record.decision is not None:
-            recording.FAILURES.labels(record.decision.upstream, kind).inc()
-            self._upstreams[record.decision.upstream].failed()
+        if isinstance(error, DeadlinePassed) and patient and record.asked is not None:
+            recording.FAILURES.labels(record.asked, kind).inc()
+            self._upstreams[record.asked].failed()
         if isinstance(error, upstreams.Resting):
             return Problem(slug, headers={"Retry-After": str(error.retry_after)})
         return Problem(slug)
@@ -295,6 +321,18 @@ async def _take(asking: _Asking, body: RequestBody) -> None:
     else:
         whole = await body.gathered()
         asking.body, asking.length = whole or None, len(whole)
+
+
+async def _follow(asking: _Asking, answering: Answering, attempts: Attempts, record: Record) -> None:
+    """Note a 421, and wait until it is time for the next attempt; Problem `unavailable` where there is none."""
+    # Nobody in particular is to blame for what passes from here on.
+    record.asked, record.followed = None, True
+    recording.MISDIRECTED.labels(record.capability).inc()
+    wait = attempts.misdirected(epoch_of(answering.headers), now=asyncio.get_running_loop().time())
+    if wait is None or not _resendable(asking.body):
+        raise Problem("unavailable")
+    if wait:
+        await asyncio.sleep(wait)
 
 
 async def _relay(answering: Answering, reply: Reply, headers: fields.Headers) -> bytes | None:

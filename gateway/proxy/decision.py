@@ -190,6 +190,11 @@ def _read(table: RoutingTable, course: _Course, facts: Facts, draw: int) -> Deci
     return _decision(capability, side, "bucket", owners=owners, fallback=route.fallback, mirror=mirror, sticky=sticky)
 
 
+def side_of(upstream: Upstream) -> Side:
+    """Return the side that a component is on."""
+    return "monolith" if upstream == "legacy" else "service"
+
+
 def capability_of(raw_path: bytes) -> Capability | None:
     """Return the capability that a path, in the bytes the client sent, belongs to; None when it is not routed.
 

@@ -45,6 +45,7 @@ _READ: Final = frozenset(
         b"host",
         b"max-forwards",
         b"route-override",
+        b"techcommerce-position",
         b"traceparent",
         b"tracestate",
         b"upgrade",
@@ -70,7 +71,9 @@ _IDENTITY: Final = re.compile(
     rb"remote-.*|x-remote-.*|"
     rb"x-(auth|authenticated|customer|identity|jwt|owner|owners|principal|role|roles|scope|scopes|service|staff|user)(-.*)?|"
     rb"x-forwarded-(access-token|client-cert|email|groups|preferred-username|user)|"
-    rb"x-(ssl|client)-.*|x-techcommerce-.*"
+    rb"x-(ssl|client)-.*|"
+    # What the gateway and the components say to each other.
+    rb"(x-)?techcommerce-.*"
 )
 _VIA: Final = b"1.1 techcommerce-gateway"
 _DIGITS: Final = re.compile(rb"[0-9]{1,9}")
@@ -174,7 +177,7 @@ def to_upstream(
     return sent
 
 
-_FROM_UPSTREAM: Final = HOP_BY_HOP | {b"x-request-id", b"via", b"techcommerce-epoch"}
+_FROM_UPSTREAM: Final = HOP_BY_HOP | {b"x-request-id", b"via", b"techcommerce-epoch", b"techcommerce-position"}
 
 
 def to_client(headers: Sequence[Header], *, request_id: str) -> Headers:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from gateway import tokens
 from gateway.override import Overrides
+from gateway.position import NOWHERE, PositionCookies, Positions
 from gateway.proxy import headers as fields
 from gateway.proxy.cache import ExpiringCache
 from gateway.proxy.decision import SAFE_METHODS, Upstream
@@ -54,11 +55,12 @@ class Cookies:
     session: bytes
     visitor: bytes
     override: bytes
+    position: bytes
     others: frozenset[bytes] = frozenset()
 
     @property
     def names(self) -> frozenset[bytes]:
-        return frozenset({self.identity, self.session, self.visitor, self.override}) | self.others
+        return frozenset({self.identity, self.session, self.visitor, self.override, self.position}) | self.others
 
 
 class Asker(NamedTuple):
@@ -71,6 +73,8 @@ class Asker(NamedTuple):
     """A tester's."""
     cookie: bytes
     """The client's Cookie field without our own cookies."""
+    positions: Positions
+    """What the shopper's writes have reached, as far as the cookie has kept it."""
 
 
 class Resolver:
@@ -83,6 +87,7 @@ class Resolver:
         cookie_tokens: Verifier,
         cookies: Cookies,
         visitors: Visitors,
+        positions: PositionCookies,
         overrides: Overrides,
         look_up_session: LookUp,
         clock: Callable[[], float] = time.time,
@@ -92,9 +97,11 @@ class Resolver:
         self._cookies = cookies
         self._own = cookies.names
         self._visitors = visitors
+        self._positions = positions
         self._overrides = overrides
         self._lines: dict[bytes, tuple[dict[bytes, str], bytes]] = {}
         self._visitors_known: dict[str, str] = {}
+        self._positions_known: dict[str, Positions] = {}
         self._look_up_session = look_up_session
         self._clock = clock
         self._bearers: ExpiringCache[str, Principal] = ExpiringCache(size=_CACHE_SIZE, clock=clock)
@@ -112,7 +119,12 @@ class Resolver:
         override = read.get(b"route-override")
         token = override[0].decode("latin-1") if override else own.get(self._cookies.override)
         sides = self._overrides.read(token) if token else None
-        visitor = self._visitor(own.get(self._cookies.visitor)) if own else None
+        visitor, positions = None, NOWHERE
+        if own:
+            visitor = self._visitor(own.get(self._cookies.visitor))
+            kept = own.get(self._cookies.position)
+            if kept is not None:
+                positions = self._position(kept)
         authorizations = read.get(b"authorization")
         principal: Principal | None = None
         if authorizations is not None:
@@ -127,7 +139,7 @@ class Resolver:
                         raise
             if principal is not None and method not in SAFE_METHODS and not same_origin(request):
                 raise Problem("forbidden", detail="The shop's cookies are only good for requests from its own pages.")
-        return Asker(principal, visitor, sides, rest)
+        return Asker(principal, visitor, sides, rest, positions)
 
     def _cookies_in(self, lines: Sequence[bytes]) -> tuple[dict[bytes, str], bytes]:
         line = lines[0] if len(lines) == 1 else b"; ".join(lines)
@@ -149,6 +161,17 @@ class Resolver:
             if len(self._visitors_known) >= _CACHE_SIZE:
                 self._visitors_known.clear()
             self._visitors_known[value] = known
+        return known
+
+    def _position(self, value: str) -> Positions:
+        known = self._positions_known.get(value)
+        if known is None:
+            known = self._positions.read(value)
+            if known is None:
+                return NOWHERE
+            if len(self._positions_known) >= _CACHE_SIZE:
+                self._positions_known.clear()
+            self._positions_known[value] = known
         return known
 
     def _from_bearer(self, authorizations: Sequence[bytes]) -> Principal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 from gateway.proxy.breaker import State
 from gateway.proxy.decision import UPSTREAMS, Decision, Upstream
@@ -21,6 +21,12 @@ FALLBACKS: Final = Counter(
 )
 MISDIRECTED: Final = Counter(
     "techcommerce_misdirected", "Answers of 421 that were followed, out of a client's sight.", ["capability"]
+)
+OWNER_WAIT: Final = Histogram(
+    "techcommerce_owner_wait_seconds",
+    "From a request's first 421 until it was answered or given up.",
+    ["capability"],
+    buckets=(0.005, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 5.0),
 )
 FAILURES: Final = Counter(
     "techcommerce_upstream_failures",
@@ -42,10 +48,12 @@ class Record:
     """What becomes of one request."""
 
     __slots__ = (
+        "asked",
         "capability",
         "decision",
         "error",
         "fell_back",
+        "followed",
         "method",
         "route",
         "started",
@@ -63,7 +71,10 @@ class Record:
         self.status = 0
         self.error = ""
         self.decision: Decision | None = None
+        self.asked: Upstream | None = None
+        """Who is expected to answer at the moment."""
         self.fell_back = False
+        self.followed = False
         self.started = time.perf_counter()
         tally.began(method)
 
@@ -93,6 +104,8 @@ class Record:
             fields |= {"side": decision.side, "upstream": decision.upstream}
         if self.fell_back:
             fields["fell_back"] = True
+        if self.followed:
+            fields["followed"] = True
         if self.error:
             fields["error"] = self.error
         _logger.info("request", **fields)

@@ -43,7 +43,9 @@ COMPARISONS: Final = Counter(
     ["capability", "result"],
 )
 DROPPED: Final = Counter(
-    "techcommerce_shadow_dropped", "Mirrored reads that were not asked because the queue was full.", ["capability"]
+    "techcommerce_shadow_dropped",
+    "Mirrored reads that came to nothing: the queue was full, or the other side said 421.",
+    ["capability"],
 )
 QUEUE: Final = Gauge("techcommerce_shadow_queue", "Mirrored reads that wait.", multiprocess_mode="livesum")
 LOST: Final = Counter("techcommerce_shadow_lost", "Comparisons that could not be kept.")
@@ -53,6 +55,7 @@ MARK: Final = (b"x-techcommerce-shadow", b"1")
 _CONDITIONAL: Final = frozenset(
     {b"if-match", b"if-modified-since", b"if-none-match", b"if-range", b"if-unmodified-since", b"range"}
 )
+_MISDIRECTED: Final = 421
 _IN_THREAD: Final = 8 * 1024
 """Bytes of two bodies from which on comparing them would hold up the event loop."""
 
@@ -238,16 +241,21 @@ class Shadow:
     async def _work(self) -> None:
         while True:
             mirrored = self._taken(await self._queue.get())
+            compared: Compared | None
             try:
                 compared = await self._compared(mirrored)
             except Exception as error:
                 # A bug of ours must not end the worker, nor pass for a difference.
                 _logger.exception("shadow_failed", route=mirrored.route, error=type(error).__name__)
                 compared = _failed(mirrored)
+            if compared is None:
+                self._dropped[mirrored.capability, mirrored.method, mirrored.route] += 1
+                continue
             COMPARISONS.labels(compared.capability, compared.result).inc()
             self._keep(compared)
 
-    async def _compared(self, mirrored: Mirrored) -> Compared:
+    async def _compared(self, mirrored: Mirrored) -> Compared | None:
+        """Return what came of asking; None where the other side leaves the answer to whoever owns the row."""
         # Both are asked at once, so that what has changed since the shopper's answer has changed for both.
         again = self._rng.random() < self._options.noise_share
         asks = [self._ask(mirrored, mirrored.candidate)]
@@ -256,10 +264,12 @@ class Shadow:
         candidate, *controls = await asyncio.gather(*asks)
         if candidate is None:
             return _failed(mirrored)
+        if candidate.status == _MISDIRECTED:
+            return None
         primary = Response(status=mirrored.status, headers=mirrored.headers, body=mirrored.body)
         comparison = await self._compare(mirrored, primary, candidate)
         control = None
-        if controls and controls[0] is not None:
+        if controls and controls[0] is not None and controls[0].status != _MISDIRECTED:
             control = await self._compare(mirrored, primary, controls[0])
         compared = Compared(
             capability=mirrored.capability,

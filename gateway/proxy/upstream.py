@@ -243,10 +243,13 @@ class PooledUpstream:
         finally:
             if answer is None:
                 self._under_way -= 1
-        if answer.status in SICK:
+        if answer.status not in SICK:
+            breaker.succeeded(clock())
+        elif method in _REPEATABLE:
             breaker.failed(clock())
         else:
-            breaker.succeeded(clock())
+            # A write may need other components as well, and the trouble be theirs: this one's reads must not suffer.
+            breaker.withdrawn()
         if breaker.state != self._told:
             self._tell()
         return answer

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,7 +27,7 @@ import httpx
 from django.conf import settings
 from django.http import HttpRequest
 
-from gateway import override, visitor
+from gateway import override, position, visitor
 from gateway.storefront.shapes import Address, Category, Order, Page, Product, Shortfall
 from services.chassis import contract, log, trace
 from services.chassis.identity import Minter, Principal
@@ -96,11 +96,13 @@ class Shop:
         minter: Minter,
         principal: Principal | None,
         cookies: Mapping[str, str] | None = None,
+        keep: Callable[[str], None] | None = None,
     ) -> None:
         self._http = http
         self._minter = minter
         self._principal = principal
-        self._cookies = "; ".join(f"{name}={value}" for name, value in (cookies or {}).items())
+        self._cookies = dict(cookies or {})
+        self._keep = keep
 
     def products(self, query: Mapping[str, str]) -> Page[Product]:
         """Return a page of the catalogue; NoSuchPage past the last one."""
@@ -179,14 +181,24 @@ class Shop:
         if response.status_code >= 500:
             _logger.warning("shop_failed", method=method, path=path, status=response.status_code)
             raise ShopUnavailable(f"{method} {path}: {response.status_code}")
+        self._come_to(response)
         return response
+
+    def _come_to(self, response: httpx.Response) -> None:
+        """Keep how far a write has come, for this shop's own reads and for the shopper's next page."""
+        for line in response.headers.get_list("set-cookie"):
+            name, _, value = line.partition(";")[0].partition("=")
+            if name == position.COOKIE and _COOKIE_VALUE.fullmatch(value):
+                self._cookies[name] = value
+                if self._keep is not None:
+                    self._keep(value)
 
     def _headers(self) -> dict[str, str]:
         headers = {}
         if self._principal is not None:
             headers["Authorization"] = f"Bearer {self._minter.mint(self._principal, audience='gateway')}"
         if self._cookies:
-            headers["Cookie"] = self._cookies
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         here = trace.CURRENT.get()
         if here is not None:
             headers |= {"traceparent": here.traceparent, "X-Request-Id": here.request_id}
@@ -271,14 +283,21 @@ def shopper(request: HttpRequest) -> Principal | None:
 def open_shop(request: HttpRequest) -> Shop:
     """Return the shop in the name of whoever sent the request."""
     http, minter = _connection(settings.GATEWAY_URL, settings.IDENTITY_KEY_FILE)
-    return Shop(http=http, minter=minter, principal=shopper(request), cookies=_routing_cookies(request))
+    return Shop(
+        http=http,
+        minter=minter,
+        principal=shopper(request),
+        cookies=_routing_cookies(request),
+        # As if the browser had had it all along: see `views.pages.page`, which gives it to the browser.
+        keep=partial(request.COOKIES.__setitem__, position.COOKIE),
+    )
 
 
 def _routing_cookies(request: HttpRequest) -> dict[str, str]:
-    """Return the shopper's cookies that say which side answers, so that pages and API agree.
+    """Return the shopper's cookies that say which side may answer, so that pages and API agree.
 
     Who is asking goes along as a token, not as a cookie. Whether a cookie can be believed is the data plane's to say;
     here it only must not break out of its place in the header.
     """
-    sent = {name: request.COOKIES.get(name, "") for name in (visitor.COOKIE, override.COOKIE)}
+    sent = {name: request.COOKIES.get(name, "") for name in (visitor.COOKIE, override.COOKIE, position.COOKIE)}
     return {name: value for name, value in sent.items() if _COOKIE_VALUE.fullmatch(value)}

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
+from gateway import position
 from gateway.storefront.shop import ShopUnavailable
 
 Parameters = ParamSpec("Parameters")
@@ -23,10 +25,14 @@ def partial(request: HttpRequest) -> bool:
 
 
 def page(view: View[Parameters]) -> View[Parameters]:
-    """Return the view with friendly answers to what is missing and to a shop that does not answer."""
+    """Return the view with friendly answers to what is missing and to a shop that does not answer.
+
+    How far the shopper's writes have come, where the view has written, goes along as a cookie.
+    """
 
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
+        before = request.COOKIES.get(position.COOKIE)
         try:
             response = view(request, *args, **kwargs)
         except Http404:
@@ -37,6 +43,16 @@ def page(view: View[Parameters]) -> View[Parameters]:
         if not response.has_header("Cache-Control"):
             # Every page says what is in the shopper's cart.
             response["Cache-Control"] = "private, no-cache"
+        reached = request.COOKIES.get(position.COOKIE)
+        if reached is not None and reached != before:
+            response.set_cookie(
+                position.COOKIE,
+                reached,
+                max_age=position.LIFETIME,
+                httponly=True,
+                samesite="Lax",
+                secure=settings.SESSION_COOKIE_SECURE,
+            )
         return response
 
     return guarded

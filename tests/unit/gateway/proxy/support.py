@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway import tokens
 from gateway.override import Overrides
+from gateway.position import PositionCookies
 from gateway.proxy.app import DataPlane, Options
 from gateway.proxy.decision import UPSTREAMS, Upstream, capability_of
 from gateway.proxy.identity import ISSUERS, Cookies, LookUp, Resolver, UpstreamTokens
@@ -26,7 +27,14 @@ from services.chassis.identity import Minter, Principal, Verifier
 
 KEYS = {name: Ed25519PrivateKey.generate() for name in ISSUERS}
 PUBLIC = {name: key.public_key() for name, key in KEYS.items()}
-COOKIES = Cookies(identity=b"tc_identity", session=b"tc_session", visitor=b"tc_visitor", override=b"tc_route")
+COOKIES = Cookies(
+    identity=b"tc_identity",
+    session=b"tc_session",
+    visitor=b"tc_visitor",
+    override=b"tc_route",
+    position=b"tc_position",
+)
+POSITIONS = PositionCookies(secret="of the tests")
 VISITORS = Visitors(secret="of the tests")
 TABLE = RoutingTable(
     revision=1,
@@ -62,6 +70,7 @@ def resolver(look_up_session: LookUp = no_sessions, **changes: Any) -> Resolver:
         cookie_tokens=Verifier(audience=tokens.COOKIE_AUDIENCE, keys={"gateway": PUBLIC["gateway"]}),
         cookies=COOKIES,
         visitors=VISITORS,
+        positions=POSITIONS,
         overrides=Overrides(key=PUBLIC["gateway"]),
         look_up_session=look_up_session,
         **changes,
@@ -281,6 +290,7 @@ async def front(
         tokens=UpstreamTokens(minter=minter()),
         upstreams=upstreams,
         visitors=VISITORS,
+        positions=POSITIONS,
         shadow=shadow,
         tally=Tally(),
         options=Options(

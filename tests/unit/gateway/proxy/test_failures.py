@@ -36,7 +36,7 @@ MOVED = RoutingTable(revision=1, routes={"products": SERVICE, "orders": SERVICE}
 FIXED = RoutingTable(
     revision=1, routes={"products": replace(SERVICE, fallback=False), "orders": replace(SERVICE, fallback=False)}
 )
-TOKEN = (b"authorization", b"Bearer " + access_token().encode())
+TOKEN = (b"authorization", b"Bearer " + access_token(lifetime=3600).encode())
 
 
 def run(scenario):
@@ -292,7 +292,7 @@ def test_an_owner_that_is_never_found_is_given_up_within_the_budget(rising, monk
             assert (heard.status, slug(heard), heard.values(b"retry-after")) == (503, "unavailable", [b"1"])
 
     run(scenario)
-    assert 2 <= asked < 100
+    assert 2 <= asked < 200
 
 
 def test_a_read_is_never_shown_a_421_either(monkeypatch):
@@ -313,6 +313,17 @@ def test_the_deadline_bounds_the_search_for_an_owner():
             assert heard.status in {503, 504}
 
     run(scenario)
+
+
+def test_whoever_lets_the_deadline_pass_is_blamed_for_it_and_not_who_was_asked_first():
+    before = failures("orders"), failures("legacy")
+
+    async def scenario():
+        async with front(table=MOVED, answers={"orders": misdirecting(7), "legacy": hang}, deadline=0.3) as shop:
+            assert (await shop.ask("POST", b"/orders", [TOKEN])).status == 504
+
+    run(scenario)
+    assert (failures("orders"), failures("legacy")) == (before[0], before[1] + 1)
 
 
 def test_a_body_too_large_to_keep_is_not_sent_twice():
@@ -448,6 +459,22 @@ def test_saying_that_it_cannot_serve_opens_the_breaker_too():
             for _ in range(40):
                 assert (await shop.ask("GET", b"/products")).body == b"legacy"
             assert len(shop.recorders["products"].requests) == 20
+
+    run(scenario)
+
+
+def test_a_write_that_cannot_be_served_for_want_of_another_component_keeps_no_read_away():
+    async def answer(request: Received, writer: asyncio.StreamWriter) -> None:
+        reads = request.line.startswith(b"GET")
+        await (say_ok if reads else saying(b"", b"503 Service Unavailable"))(request, writer)
+
+    async def scenario():
+        async with front(table=FIXED, answers={"orders": answer}, clock=Clock()) as shop:
+            for _ in range(40):
+                assert (await shop.ask("POST", b"/orders", [TOKEN])).status == 503
+                assert (await shop.ask("GET", b"/orders", [TOKEN])).status == 200
+            assert len(shop.recorders["orders"].requests) == 80
+            assert shop.upstreams["orders"].breaker.state == "closed"
 
     run(scenario)
 

@@ -204,6 +204,31 @@ def test_no_answer_is_a_failure_and_no_difference(say, options):
     asyncio.run(scenario())
 
 
+def test_a_side_that_leaves_the_answer_to_the_owner_is_neither_different_nor_failed():
+    async def scenario():
+        dropped = sample("techcommerce_shadow_dropped_total", capability="products")
+        async with running(candidate=saying(b"not mine", 421), workers=1) as here:
+            here.shadow.offer(mirrored())
+            (compared,) = await here.compared()
+            assert (compared.result, compared.times, compared.answers) == ("dropped", 1, None)
+            here.candidate.say = saying(b'{"a": 1}')
+            here.shadow.offer(mirrored())
+            assert [each.result for each in await here.compared(2)] == ["dropped", "equal"]
+        assert sample("techcommerce_shadow_dropped_total", capability="products") == dropped + 1
+
+    asyncio.run(scenario())
+
+
+def test_a_first_side_that_sends_the_second_ask_away_leaves_the_comparison():
+    async def scenario():
+        async with running(primary=saying(b"", 421), noise_share=1.0) as here:
+            here.shadow.offer(mirrored())
+            (compared,) = await here.compared()
+        assert (compared.result, compared.control) == ("equal", None)
+
+    asyncio.run(scenario())
+
+
 def test_a_first_side_that_does_not_answer_again_leaves_the_comparison():
     async def scenario():
         async with running(primary=refuse, noise_share=1.0) as here:

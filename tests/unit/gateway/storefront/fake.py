@@ -55,6 +55,8 @@ class FakeShop:
     """Beginnings of paths that are answered with something that is not the contract's."""
     in_flight: int = 0
     """So many placements are told that the first one is still running."""
+    reached: list[str] = field(default_factory=list)
+    """Values of the cookie that the next answers to writes of orders give."""
     before_placing: list[Any] = field(default_factory=list)
     """Called once each, just before an order is placed."""
 
@@ -76,7 +78,11 @@ class FakeShop:
         if any(path.startswith(prefix) for prefix in self.broken):
             return httpx.Response(200, text="<p>not what you expected", headers={"Set-Cookie": "a=b"})
         try:
-            return self._answer(request, path)
+            response = self._answer(request, path)
+            if request.method == "POST" and self.reached:
+                cookie = f"tc_position={self.reached.pop(0)}; Path=/; Max-Age=300; HttpOnly; SameSite=Lax"
+                response.headers = httpx.Headers([*response.headers.multi_items(), ("Set-Cookie", cookie)])
+            return response
         except Problem as problem:
             return httpx.Response(problem.status, content=problem.body(), headers=dict(problem.headers))
 

@@ -332,3 +332,48 @@ def test_orders_are_a_503_when_the_shop_does_not_answer(client: Client, shop, sh
     for path in ("/my/orders", "/my/orders/TC-1234"):
         assert client.get(path).status_code == 503
     assert client.post("/my/orders/TC-1234/cancel").status_code == 503
+
+
+# How far a write has come.
+
+
+def position(response) -> str | None:
+    cookie = response.cookies.get("tc_position")
+    if cookie is None:
+        return None
+    assert (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["max-age"]) == (True, "Lax", "/", 300)
+    return str(cookie.value)
+
+
+def sent(shop) -> list[str]:
+    return [request.headers.get("Cookie", "").partition("tc_position=")[2] for request in shop.requests]
+
+
+def test_the_page_after_a_purchase_is_not_read_from_a_side_that_is_behind(client: Client, shop, shopper):
+    put(client, "AUD-100")
+    submitted = form(client)
+    shop.reached = ["orders.monolith.3.1.sig"]
+    response = client.post("/checkout", submitted)
+    assert response.status_code == 303
+    assert position(response) == "orders.monolith.3.1.sig"
+    shop.requests.clear()
+    shown = client.get(response["Location"])
+    assert set(sent(shop)) == {"orders.monolith.3.1.sig"}
+    assert position(shown) is None
+
+
+def test_nor_is_the_page_after_cancelling(client: Client, shop, shopper):
+    client.cookies["tc_position"] = "orders.monolith.3.1.sig"
+    number = shop.order(shopper, [("AUD-100", 1)])["number"]
+    assert position(client.get(f"/my/orders/{number}/cancel")) is None
+    shop.reached = ["orders.monolith.3.2.sig"]
+    assert position(client.post(f"/my/orders/{number}/cancel")) == "orders.monolith.3.2.sig"
+    client.get("/my/orders")
+    assert sent(shop)[-1] == "orders.monolith.3.2.sig"
+
+
+def test_a_page_that_has_written_nothing_gives_no_position(client: Client, shop, shopper):
+    put(client, "AUD-100")
+    submitted = form(client)
+    shop.products["AUD-100"].stock = 0
+    assert position(client.post("/checkout", submitted)) is None

@@ -94,6 +94,35 @@ def test_what_says_which_side_answers_goes_along(shop, client):
     assert {request.headers["Cookie"] for request in shop.requests} == {f"tc_visitor={own}; tc_route=a.b.c"}
 
 
+def test_how_far_a_write_has_come_goes_along_with_the_reads_after_it(shop):
+    kept: list[str] = []
+    http = pooled(url="http://gateway.test", transport=httpx.MockTransport(shop.handle))
+    client = Shop(http=http, minter=shop.minter, principal=customer(), cookies={"tc_visitor": "v.s"}, keep=kept.append)
+    shop.reached = ["orders.monolith.3.1.sig", "orders.service.4.1.sig"]
+    order = client.place(key="a", lines={"AUD-110": 1}, ship_to=Address(**ADDRESS))
+    client.order(order.number)
+    client.cancel(order.number)
+    client.orders()
+    assert kept == ["orders.monolith.3.1.sig", "orders.service.4.1.sig"]
+    assert [request.headers["Cookie"] for request in shop.requests] == [
+        "tc_visitor=v.s",
+        "tc_visitor=v.s; tc_position=orders.monolith.3.1.sig",
+        "tc_visitor=v.s; tc_position=orders.monolith.3.1.sig",
+        "tc_visitor=v.s; tc_position=orders.service.4.1.sig",
+    ]
+    assert not http.cookies
+
+
+@pytest.mark.parametrize("value", ["", "a b", 'a"', "a" * 1025])
+def test_an_odd_position_is_not_kept(shop, value):
+    kept: list[str] = []
+    shop.reached = [value]
+    http = pooled(url="http://gateway.test", transport=httpx.MockTransport(shop.handle))
+    client = Shop(http=http, minter=shop.minter, principal=customer(), keep=kept.append)
+    client.place(key="a", lines={"AUD-110": 1}, ship_to=Address(**ADDRESS))
+    assert kept == []
+
+
 def test_no_cookie_breaks_out_of_its_place(shop, client):
     client.cookies["tc_route"] = "a; tc_visitor=b"
     client.get("/")
