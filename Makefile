@@ -2,7 +2,7 @@
 
 UV_VERSION := 0.13.9
 # What some tests use beside Python packages: `command:Debian package`.
-SYSTEM_TOOLS := chromium:chromium promtool:prometheus spin:spin
+SYSTEM_TOOLS := chromium:chromium promtool:prometheus spin:spin cc:build-essential
 
 PYTHON := .venv/bin/python
 READY := .venv/.ready

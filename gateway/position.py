@@ -60,12 +60,13 @@ def written(positions: Positions) -> bytes:
 def merged(known: Positions, later: Positions) -> Positions:
     """Return the two as one: for each capability the later, unless it is from before the other.
 
-    What two sides have reached cannot be compared: the last write counts.
+    What two sides have reached cannot be compared: the last write counts. Nor can the epochs of one side's writes, as
+    staff write to many buckets, each with an epoch of its own; a side numbers all its writes in one row.
     """
     both = {**known}
     for name, said in later.items():
         there = both.get(name)
-        if there is None or there.side != said.side or there[1:] < said[1:]:
+        if there is None or there.side != said.side or there.sequence < said.sequence:
             both[name] = said
     return both
 

@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "pgtrigger",
     "gateway.accounts",
     "gateway.comparison",
+    "gateway.migration",
     "gateway.routing",
     "gateway.storefront",
 ]
@@ -186,6 +187,18 @@ UNFOLD = {
                         "icon": "compare_arrows",
                         "link": reverse_lazy("admin:comparison_endpoint_changelist"),
                         "permission": lambda request: request.user.has_perm("comparison.view_endpoint"),
+                    },
+                    {
+                        "title": "Moves of ownership",
+                        "icon": "swap_horiz",
+                        "link": reverse_lazy("admin:migration_cutover_changelist"),
+                        "permission": lambda request: request.user.has_perm("migration.view_cutover"),
+                    },
+                    {
+                        "title": "Reconciliations",
+                        "icon": "balance",
+                        "link": reverse_lazy("admin:migration_reconciliation_changelist"),
+                        "permission": lambda request: request.user.has_perm("migration.view_reconciliation"),
                     },
                     {
                         "title": "Test a side",

@@ -1,8 +1,9 @@
 """Runs every suite: `python -m tests [FOLDER]`, which is what `make test` does.
 
-One pytest run per room that has a Django project, since pytest-django knows one settings module per run; one for all
-other unit tests; one for what crosses rooms. `K` (environment) picks tests by name as pytest's `-k` does,
-`TECHCOMMERCE_STRICT=1` makes a skipped test a failed one. The last line is `N passed, N failed, N skipped`.
+One pytest run for each component's unit tests, since pytest-django knows one settings module per run; one for each
+other room's; and what crosses rooms. First those that only need a processor, two at a time; then, one after the other,
+those that run whole shops and look closely at when things happen. `K` (environment) picks tests by name as pytest's
+`-k` does, `TECHCOMMERCE_STRICT=1` makes a skipped test a failed one. The last line is `N passed, N failed, N skipped`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -30,6 +32,12 @@ TESTS = REPOSITORY / "tests"
 UNIT = TESTS / "unit"
 # Each must exist: a folder that vanished is not a suite that passed.
 UNIT_SUITES = ("chassis", "local", *DJANGO_ROOMS, "sync")
+# Start processes and wait for them: not beside others.
+ALONE_UNIT = frozenset({"local"})
+# Cross rooms, and yet do not mind company.
+SOCIABLE = ("docs", "model", "sync")
+LONGEST = ("unit/gateway", "sync")
+LANES = 2
 NOTHING_COLLECTED = 5
 
 
@@ -39,6 +47,8 @@ class Suite:
 
     name: str
     paths: tuple[Path, ...]
+    alone: bool = True
+    """Whether nothing else should run meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
     home.mkdir(parents=True, exist_ok=True)
     postgres.ensure(home)
     try:
-        outcomes = [_run(suite, expression, home) for suite in suites]
+        outcomes = _run_all(suites, expression, home)
     except KeyboardInterrupt:
         return 130
     finally:
@@ -85,11 +95,21 @@ def _suites(only: str) -> list[Suite]:
         if path not in (TESTS, UNIT):
             return [Suite(only.removeprefix("tests/"), (TESTS / only.removeprefix("tests/"),))] if path.exists() else []
     rooms = sorted({*UNIT_SUITES, *(path.name for path in UNIT.iterdir() if _holds_tests(path))}, key=_room_order)
-    suites = [Suite(f"unit/{name}", (UNIT / name,)) for name in rooms if (UNIT / name).is_dir()]
+    # Rooms that run as one component share its test database.
+    together: dict[str, list[str]] = {}
+    for name in rooms:
+        if (UNIT / name).is_dir():
+            together.setdefault(DJANGO_ROOMS.get(name, name), []).append(name)
+    suites = [
+        Suite(" ".join(f"unit/{name}" for name in names), tuple(UNIT / name for name in names), names[0] in ALONE_UNIT)
+        for names in together.values()
+    ]
+    if only.removeprefix("tests/") == "unit":
+        return suites
     across = [path for path in sorted(TESTS.iterdir()) if path != UNIT and _holds_tests(path)]
-    if across and only.removeprefix("tests/") != "unit":
-        suites.append(Suite(" ".join(path.name for path in across), tuple(across)))
-    return suites
+    suites += [Suite(path.name, (path,), alone=False) for path in across if path.name in SOCIABLE]
+    others = tuple(path for path in across if path.name not in SOCIABLE)
+    return [*suites, Suite(" ".join(path.name for path in others), others)] if others else suites
 
 
 def _room_order(name: str) -> tuple[int, str]:
@@ -100,8 +120,35 @@ def _holds_tests(path: Path) -> bool:
     return any(path.rglob("test_*.py")) if path.is_dir() else path.name.startswith("test_")
 
 
-def _run(suite: Suite, expression: str, home: Path) -> Outcome:
-    print(f"\n── {suite.name}", flush=True)
+def _run_all(suites: Sequence[Suite], expression: str, home: Path) -> list[Outcome]:
+    """Run the sociable suites in lanes, their output held back until each ends, then the others."""
+    together = [suite for suite in suites if not suite.alone]
+    if len(together) < 2:
+        return [_run(suite, expression, home) for suite in suites]
+    outcomes = {}
+    running: set[subprocess.Popen[bytes]] = set()
+    with ThreadPoolExecutor(LANES) as lanes:
+        # The longest first: the lanes end at about the same time.
+        ordered = sorted(together, key=lambda suite: suite.name not in LONGEST)
+        futures = {lanes.submit(_run, suite, expression, home, running): suite for suite in ordered}
+        try:
+            for future in as_completed(futures):
+                outcomes[futures[future].name] = future.result()
+        except KeyboardInterrupt:
+            lanes.shutdown(wait=False, cancel_futures=True)
+            for process in list(running):
+                process.send_signal(signal.SIGINT)
+            raise
+    for suite in suites:
+        if suite.alone:
+            outcomes[suite.name] = _run(suite, expression, home)
+    return [outcomes[suite.name] for suite in suites]
+
+
+def _run(suite: Suite, expression: str, home: Path, running: set[subprocess.Popen[bytes]] | None = None) -> Outcome:
+    """Run one suite. With `running`, beside others: its output comes in one piece, and its process is named there."""
+    if running is None:
+        print(f"\n── {suite.name}", flush=True)
     began = time.monotonic()
     # Databases that the caller chose are used; everything else that steers a component is not the tests' affair.
     chosen = {key: value for key, value in os.environ.items() if key.endswith("_DATABASE_URL")}
@@ -113,13 +160,21 @@ def _run(suite: Suite, expression: str, home: Path) -> Outcome:
         command = [sys.executable, "-m", "pytest", f"--junit-xml={record}", "-q", *map(str, suite.paths)]
         if expression:
             command += ["-k", expression]
-        process = subprocess.Popen(command, cwd=REPOSITORY, env=variables)
-        try:
-            status = process.wait()
-        except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
-            raise
+        said = Path(directory) / "said"
+        with said.open("wb") as output:
+            held = {} if running is None else {"stdout": output, "stderr": subprocess.STDOUT}
+            process = subprocess.Popen(command, cwd=REPOSITORY, env=variables, **held)  # type: ignore[call-overload]
+            if running is not None:
+                running.add(process)
+            try:
+                status = process.wait()
+            except KeyboardInterrupt:
+                process.send_signal(signal.SIGINT)
+                process.wait(30)
+                raise
+        if running is not None:
+            running.discard(process)
+            print(f"\n── {suite.name}\n{said.read_text(errors='replace')}", end="", flush=True)
         passed, failed, skipped = _counts(record)
     note = ""
     if status == NOTHING_COLLECTED:

@@ -89,6 +89,7 @@ def _whole(found: QuerySet[Order]) -> QuerySet[Order]:
 
 
 def _shown(order: Order, *, lines: Iterable[OrderLine], changes: Iterable[StatusChange]) -> dict[str, Any]:
+    shown = contract.history_up_to(order.status, list(changes), of=lambda change: change.status)
     return {
         "number": order.order_no,
         "status": Status(order.status).label,
@@ -106,5 +107,5 @@ def _shown(order: Order, *, lines: Iterable[OrderLine], changes: Iterable[Status
             for line in lines
         ],
         "total": contract.money_from_cents(order.total_cents),
-        "history": [{"status": Status(change.status).label, "at": contract.timestamp(change.at)} for change in changes],
+        "history": [{"status": Status(change.status).label, "at": contract.timestamp(change.at)} for change in shown],
     }

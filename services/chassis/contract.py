@@ -6,10 +6,12 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 CURRENCY: Final = "GBP"
 PRICE_MIN: Final = Decimal("0.01")
@@ -70,6 +72,17 @@ def fingerprint(*, lines: Iterable[tuple[str, int]], ship_to: Mapping[str, str])
     """
     canonical = [sorted(lines), [ship_to[name] for name in SHIP_TO_MAX]]
     return hashlib.sha256(json.dumps(canonical, separators=(",", ":")).encode()).hexdigest()
+
+
+def history_up_to(status: str, history: Sequence[T], *, of: Callable[[T], str]) -> Sequence[T]:
+    """Return an order's history, oldest first, without what came after a status; all of it without the status.
+
+    An order is read in several statements, and may reach another status between them. None is reached twice.
+    """
+    for count, change in enumerate(history, start=1):
+        if of(change) == status:
+            return history[:count]
+    return history
 
 
 def storable(value: str) -> bool:

@@ -24,11 +24,24 @@ INTERRUPTED: Final = 130
 SHORTCUTS: Final = {
     "seed": ("legacy", "", "load the small catalogue that comes with the project"),
     "import_retail": ("legacy", "FILE", "load a year of real orders from an Online Retail file"),
-    "migration": ("gateway", "…", "see and steer the move of a capability"),
     "createsuperuser": ("gateway", "", "create a user who may open the admin"),
     "changepassword": ("gateway", "NAME", "give a user another password"),
 }
-_DJANGO_SHORTCUTS: Final = frozenset({"createsuperuser", "changepassword"})
+# The mover's, under the name of what they are for.
+MIGRATION: Final = {
+    "move": ("…", "let the other side own a capability's writes, or some of them"),
+    "doctor": ("", "say who owns what, and repair interrupted moves"),
+}
+SYNC: Final = {
+    "backfill": ("…", "copy a capability's rows to its service"),
+    "run": ("", "relay what changes, until stopped"),
+    "reconcile": ("…", "compare both sides' rows"),
+    "status": ("", "say what waits to be relayed, and what could not be"),
+    "retry": ("…", "try once more what could not be relayed"),
+}
+
+
+_OWN: Final = ("run", "migrate", "migration", "sync")
 
 
 class UsageError(LocalError):
@@ -62,13 +75,13 @@ def _dispatch(arguments: list[str]) -> int:
         return _migrate_all(rest)
     if command == "sync":
         return _sync(rest)
+    if command == "migration":
+        return _migration(rest)
     if command in BY_NAME:
         return _django(BY_NAME[command], rest or ["help"])
     if command in SHORTCUTS:
         return _django(BY_NAME[SHORTCUTS[command][0]], [command, *rest])
-    raise UsageError(
-        _unknown("command or component", command, ["help", "run", "migrate", "sync", *BY_NAME, *SHORTCUTS])
-    )
+    raise UsageError(_unknown("command or component", command, ["help", *_OWN, *BY_NAME, *SHORTCUTS]))
 
 
 def _help_on(rest: list[str]) -> int:
@@ -76,8 +89,10 @@ def _help_on(rest: list[str]) -> int:
         return _django(BY_NAME[rest[0]], ["help", *rest[1:]])
     if rest and rest[0] in {"sync", *SHORTCUTS}:
         return _dispatch([rest[0], "--help"])
+    if rest and rest[0] == "migration":
+        return _dispatch([*rest[:2], "--help"] if len(rest) > 1 else rest)
     if rest and rest[0] not in {"run", "migrate", "help"}:
-        raise UsageError(_unknown("command or component", rest[0], ["run", "migrate", "sync", *BY_NAME, *SHORTCUTS]))
+        raise UsageError(_unknown("command or component", rest[0], [*_OWN, *BY_NAME, *SHORTCUTS]))
     _print_help()
     return 0
 
@@ -92,10 +107,10 @@ def _print_help() -> None:
             "Data",
             [
                 *((f"{name} {SHORTCUTS[name][1]}", SHORTCUTS[name][2]) for name in ("seed", "import_retail")),
-                ("sync backfill …", "copy the monolith's rows to the services; more: sync --help"),
+                *((f"sync {name} {usage}", purpose) for name, (usage, purpose) in SYNC.items()),
             ],
         ),
-        ("The move", [("migration …", SHORTCUTS["migration"][2])] if _exists("migration") else []),
+        ("The move", [(f"migration {name} {usage}", purpose) for name, (usage, purpose) in MIGRATION.items()]),
         (
             "People",
             [(f"{name} {SHORTCUTS[name][1]}", SHORTCUTS[name][2]) for name in ("createsuperuser", "changepassword")],
@@ -115,14 +130,6 @@ def _print_help() -> None:
             console.print(Text(f"\n{title}", style="bold"))
             for usage, purpose in rows:
                 console.print(Text.assemble((f"  {usage:<20}", "cyan"), purpose))
-
-
-def _exists(command: str) -> bool:
-    """Return whether the shortcut's component has the command, without starting Django."""
-    if command in _DJANGO_SHORTCUTS:
-        return True
-    component = BY_NAME[SHORTCUTS[command][0]]
-    return any(any((REPOSITORY / room).rglob(f"management/commands/{command}.py")) for room in component.rooms)
 
 
 def _become(name: str) -> None:
@@ -155,6 +162,16 @@ def _sync(arguments: list[str]) -> int:
     from services.sync.cli import main as sync
 
     return int(sync(arguments) or 0)
+
+
+def _migration(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in {"help", "-h", "--help"}:
+        for name, (_, purpose) in MIGRATION.items():
+            print(f"./manage.py migration {name:<8}{purpose}; more: migration {name} --help")
+        return 0
+    if arguments[0] not in MIGRATION:
+        raise UsageError(_unknown("command of migration", arguments[0], MIGRATION))
+    return _sync(arguments)
 
 
 def _migrate_all(arguments: list[str]) -> int:

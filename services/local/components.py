@@ -52,7 +52,8 @@ PRODUCTS: Final = Component(
 ORDERS: Final = Component(
     "orders", 4000, ("orders",), "services.orders.settings", "services.orders.wsgi:application", ("services/orders",)
 )
-SYNC: Final = Deployable("sync", 7000, ("legacy", "products", "orders"))
+# Moves are recorded in the gateway's database, as routing is: that is where they are decided.
+SYNC: Final = Deployable("sync", 7000, ("gateway", "legacy", "products", "orders"))
 
 COMPONENTS: Final = (GATEWAY, LEGACY, PRODUCTS, ORDERS)
 BY_NAME: Final = {component.name: component for component in COMPONENTS}

@@ -68,6 +68,7 @@ def _sweeper(name: str) -> Service:
 
 SERVICES: Final = (
     *(_gunicorn(component.name) for component in COMPONENTS),
+    Service("sync", "sync", (*MANAGE, "sync", "run"), serves=True),
     *(_sweeper(name) for name in ("legacy", "products", "orders")),
 )
 FIRST_DATA: Final = (

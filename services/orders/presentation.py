@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from services.chassis.contract import money, timestamp
+from services.chassis.contract import history_up_to, money, timestamp
 
 
 class OrderRow(NamedTuple):
@@ -46,7 +46,8 @@ class ChangeRow(NamedTuple):
 
 
 def order(row: OrderRow, *, lines: Sequence[LineRow], history: Sequence[ChangeRow]) -> dict[str, Any]:
-    """Return an order's answer; the lines come in sku order, the history oldest first."""
+    """Return an order's answer; the lines come in sku order, the history oldest first, and it is read last."""
+    shown = history_up_to(row.status, history, of=lambda change: change.status)
     return {
         "number": row.number,
         "status": row.status,
@@ -70,5 +71,5 @@ def order(row: OrderRow, *, lines: Sequence[LineRow], history: Sequence[ChangeRo
             for line in lines
         ],
         "total": money(row.total),
-        "history": [{"status": change.status, "at": timestamp(change.at)} for change in history],
+        "history": [{"status": change.status, "at": timestamp(change.at)} for change in shown],
     }

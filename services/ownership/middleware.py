@@ -37,10 +37,14 @@ class Ownership:
         if away is not None:
             return problem_response(away)
         response = self.get_response(request)
-        if _worth_telling(request, response):
-            reached = position.reached() or position.under_way(capability, customer=_customer(request, capability))
-            if reached:
-                response.headers[position.HEADER] = str(reached)
+        if request.method not in _SAFE and connection.connection is not None:
+            # Forgotten whoever wrote: what is left with the session would be told to the next one.
+            reached = position.reached()
+            if _worth_telling(request, response):
+                if all(one.capability != capability for one in reached):
+                    reached += position.under_way(capability, customer=_customer(request, capability))
+                if reached:
+                    response.headers[position.HEADER] = ", ".join(map(str, reached))
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
@@ -81,12 +85,7 @@ def _capability(path: str) -> str | None:
 def _worth_telling(request: HttpRequest, response: HttpResponseBase) -> bool:
     """Tell whether somebody may want to see what they have written. Components read where the owner is anyway."""
     who = principal(request)
-    return (
-        request.method not in _SAFE
-        and response.status_code < 400
-        and (who is None or who.kind != "service")
-        and connection.connection is not None
-    )
+    return response.status_code < 400 and (who is None or who.kind != "service")
 
 
 def _sent_away(request: HttpRequest, capability: str) -> Misdirected | None:

@@ -49,8 +49,8 @@ def read(header: str | None, *, capability: str) -> Position | None:
     return None
 
 
-def reached() -> str:
-    """Return, and forget, what the writes of this database session have reached; empty when they recorded nothing.
+def reached() -> list[Position]:
+    """Return, and forget, what the writes of this database session have reached; nothing when they recorded nothing.
 
     The triggers leave it with the session. Pooled sessions serve many requests: hence the forgetting.
     """
@@ -62,18 +62,17 @@ def reached() -> str:
             if said:
                 epoch, _, seq = said.partition(".")
                 positions.append(Position(name, settings.OWNERSHIP_SIDE, int(epoch), int(seq)))
-    return ", ".join(map(str, positions))
+    return positions
 
 
-def under_way(capability: str, *, customer: str | None) -> Position | None:
-    """Return the last change that the other side may not have yet, of a customer's orders or of everything.
+def under_way(capability: str, *, customer: str | None) -> list[Position]:
+    """Return the last change that the other side may not have yet, of a customer's orders or of everything, if any.
 
     For who repeats a write: it changes nothing now, but what it did may not have come over.
     """
     with connection.cursor() as cursor:
         cursor.execute(_UNDER_WAY, {"capability": capability, "customer": customer})
-        last = cursor.fetchone()
-    return None if last is None else Position(capability, settings.OWNERSHIP_SIDE, int(last[0]), int(last[1]))
+        return [Position(capability, settings.OWNERSHIP_SIDE, *map(int, row)) for row in cursor.fetchall()]
 
 
 def is_here(position: Position, *, customer: str | None) -> bool:

@@ -65,6 +65,8 @@ CREATE TABLE ownership_outbox (
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0,
     autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 20000
 );
+-- One capability's relay that stands still must not be in the way of another's.
+CREATE INDEX ownership_outbox_capability ON ownership_outbox (capability, id);
 CREATE INDEX ownership_outbox_transaction ON ownership_outbox (transaction);
 CREATE INDEX ownership_outbox_failed ON ownership_outbox (capability, root) WHERE failed_at IS NOT NULL;
 COMMENT ON COLUMN ownership_outbox.root IS 'What the row belongs to: an order''s number, a sku. A change that cannot '

@@ -1,54 +1,94 @@
-"""Copies one capability from one side to the other, so that the target becomes equal to the source.
+"""Copies a capability's rows from the side that owns them to the other, while both are in use.
 
-The source is read in one snapshot, the target changed in one transaction: a reader of either sees all of it or nothing.
-Rows stream through COPY in both databases, one at a time, and are staged in temporary tables; then the target's tables
-are made equal to what was staged. Doing it again changes nothing. Writers to the target wait for the end.
-
-    WouldEmptyError            the source holds nothing and the target something: more likely a mistake than a wish
+A chunk inserts only what is absent at the other side and was not deleted; the relay, which is told of every change
+since before the first chunk was read, updates. The two commute, so no chunk has to be of a certain moment: whatever it
+read too early the relay brings later, and what the relay has brought it does not touch. For the same reason the next
+chunk can be read while one is put in, and a backfill that died is simply run again.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-import psycopg
 from psycopg import IsolationLevel
 from psycopg.sql import SQL, Identifier
 
-from services.sync.mapping.capabilities import Capability, Pair, Side, other
-from services.sync.tables import Table
+from services.ownership.schema import BUCKETS, LOCK_CLASSES
+from services.sync import chunks
+from services.sync.apply import WAITS_FOR
+from services.sync.chunks import Chunk, Family
+from services.sync.databases import Connection, connect, leading
+from services.sync.errors import Refused
+from services.sync.mapping.capabilities import Capability, Side, other
+from services.sync.owners import owned
+from services.sync.pace import Pace
+from services.sync.relay import Relay
 
-Connection = psycopg.Connection[tuple[Any, ...]]
 Advance = Callable[[str, int], None]
 """Is told that so many more rows of a table have been copied."""
 
-CHUNK: Final = 5000
-"""Rows between two reports of progress."""
+CHUNK: Final = 2000
+"""Rows of a chunk's first table. Put in within a few hundred milliseconds: so long the relay waits for its turn."""
 
-_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('techcommerce.backfill.' || %s, 0))"
-# Triggers keep states from changing as no order may; a copy says what has become of it elsewhere, in one step.
-_WITHOUT_STATE_MACHINES: Final = """
-    SELECT set_config('pgtrigger.ignore', coalesce(array_agg(tgname)::text, '{}'), true)
-    FROM pg_trigger WHERE tgrelid = ANY(%s::regclass[]) AND NOT tgisinternal AND tgname LIKE 'pgtrigger\\_%%'
+DRAIN_SECONDS: Final = 30.0
+"""After so long without a change that was relayed, nothing more is expected."""
+_LOOK_SECONDS: Final = 0.02
+
+_APPLYING: Final = "SELECT set_config('techcommerce.applying', 'on', true)"
+# The relay takes it too: one of them changes this side's rows at a time.
+_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('techcommerce.apply.' || %s, 0))"
+# All of the capability's buckets, in the order in which everybody takes them: no owner changes until this commits.
+_OWNERS_STAY: Final = """
+    SELECT pg_advisory_xact_lock_shared(%s, bucket)
+    FROM (SELECT bucket FROM ownership_bucket WHERE capability = %s ORDER BY bucket) AS b
+"""
+# Epochs only rise: while the sum is the same, no bucket has come or gone.
+_STANDING: Final = """
+    SELECT coalesce(sum(epoch), 0)::bigint, coalesce(array_agg(bucket) FILTER (WHERE owner = 'self'), '{}')
+    FROM ownership_bucket WHERE capability = %s
+"""
+
+_OLDEST: Final = """
+    SELECT id FROM ownership_outbox AS o
+    WHERE capability = %(capability)s AND id <= %(mark)s AND NOT EXISTS (
+        SELECT FROM ownership_outbox AS f
+        WHERE f.capability = o.capability AND f.root = o.root AND f.failed_at IS NOT NULL
+            AND f.reason NOT LIKE %(retried)s
+    )
+    ORDER BY id LIMIT 1
 """
 
 
-class WouldEmptyError(Exception):
-    """Copying would leave nothing."""
-
-
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What a backfill did."""
+class Standing:
+    """What the receiver owns itself; a chunk is good for as long as that is as it was before the chunk was read."""
 
-    rows: int
+    epochs: int
+    own: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Report:
+    """What a backfill did, by the receiver's tables."""
+
+    rows: dict[str, int] = field(default_factory=dict)
     """Read from the source."""
-    changed: int
-    """Inserted, changed or removed at the target."""
-    seconds: float
+    new: dict[str, int] = field(default_factory=dict)
+    """Inserted at the receiver."""
+    seconds: float = 0.0
+
+    @property
+    def rows_per_second(self) -> float:
+        return sum(self.rows.values()) / self.seconds if self.seconds else 0.0
+
+
+def origin_of(service: Connection, *, capability: Capability) -> Side:
+    """Return the side to copy from: the monolith, unless the service owns everything."""
+    return "service" if len(owned(service, capability=capability.name)) == BUCKETS[capability.name] else "monolith"
 
 
 def is_empty(connection: Connection, *, capability: Capability, side: Side) -> bool:
@@ -69,71 +109,124 @@ def count(connection: Connection, *, capability: Capability, side: Side) -> int:
 
 
 def backfill(
-    source: Connection, target: Connection, *, capability: Capability, origin: Side, advance: Advance
+    source: Connection,
+    receiver: Connection,
+    *,
+    capability: Capability,
+    origin: Side,
+    pace: Pace,
+    advance: Advance,
+    chunk: int = CHUNK,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Report:
-    """Make the target's rows of the capability equal to the source's, and return what that took; WouldEmptyError.
+    """Insert at the receiver what is absent there of the rows that the source owns, and return what that took.
 
-    Both connections must be free: a transaction is begun and ended on each.
+    The capability must be armed. Both connections must be free, and stay this function's until it returns.
     """
     began = time.monotonic()
-    destination = other(origin)
-    tables = [pair.end(destination).table for pair in capability.pairs]
-    source.isolation_level = IsolationLevel.REPEATABLE_READ
-    source.read_only = True
-    with source.transaction(), target.transaction():
-        if is_empty(source, capability=capability, side=origin):
-            if is_empty(target, capability=capability, side=destination):
-                return Report(rows=0, changed=0, seconds=time.monotonic() - began)
-            raise WouldEmptyError(f"the {origin} holds no {capability.name}; the {destination}'s are left as they are")
-        target.execute(_ONE_AT_A_TIME, [capability.name])
-        _keep_writers_out(target, tables)
-        rows = sum(_stage(source, target, pair=pair, origin=origin, advance=advance) for pair in capability.pairs)
-        changed = _equalise(target, tables)
-    return Report(rows=rows, changed=changed, seconds=time.monotonic() - began)
+    receiver.isolation_level = IsolationLevel.READ_COMMITTED
+    chunks.prepare(receiver, capability=capability, side=other(origin))
+    report = Report()
+    for family in chunks.families(capability):
+        names = [pair.end(other(origin)).table.name for pair in family]
+        report.rows.update(dict.fromkeys(names, 0))
+        report.new.update(dict.fromkeys(names, 0))
+        for read, new in _copied(source, receiver, capability=capability, family=family, origin=origin, limit=chunk):
+            for name, rows, inserted in zip(names, read.rows, new, strict=True):
+                report.rows[name] += rows
+                report.new[name] += inserted
+                advance(name, rows)
+            elapsed = time.monotonic() - began
+            if pause := pace.pause(rows=sum(read.rows), seconds=read.seconds, active=read.active, elapsed=elapsed):
+                sleep(pause)
+    report.seconds = time.monotonic() - began
+    return report
 
 
-def _keep_writers_out(target: Connection, tables: list[Table]) -> None:
-    names = [Identifier(table.name) for table in tables]
-    target.execute(SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(SQL(", ").join(names)))
-    target.execute(_WITHOUT_STATE_MACHINES, [[name.as_string(target) for name in names]])
+def _copied(
+    source: Connection, receiver: Connection, *, capability: Capability, family: Family, origin: Side, limit: int
+) -> Iterator[tuple[Chunk, list[int]]]:
+    """This will copy a family chunk by chunk, and yield each with how many rows of it were new."""
+    standing = _standing(receiver, capability)
+    # Whatever comes after it was written after recording had begun, and is the relay's to bring.
+    upto = chunks.highest(source, family=family, origin=origin)
+    done: Any = None
+    # One thread reads the next chunk while this one puts the last one in.
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="backfill") as reader:
+
+        def reading(after: Any) -> Future[Chunk | None]:
+            if len(standing.own) == BUCKETS[capability.name]:
+                raise Refused(f"{capability.name} has moved to the {other(origin)} meanwhile")
+            return reader.submit(
+                chunks.read,
+                source,
+                capability=capability,
+                family=family,
+                origin=origin,
+                after=after,
+                upto=upto,
+                limit=limit,
+                without=standing.own,
+            )
+
+        coming = reading(None)
+        while (chunk := coming.result()) is not None:
+            coming = reading(chunk.last)
+            new = _put(receiver, chunk, capability=capability, side=other(origin), standing=standing)
+            if new is None:
+                coming.result()
+                standing = _standing(receiver, capability)
+                coming = reading(done)
+            else:
+                done = chunk.last
+                yield chunk, new
 
 
-def _stage(source: Connection, target: Connection, *, pair: Pair, origin: Side, advance: Advance) -> int:
-    """This will stage every row of one table at the target and return how many there are."""
-    start, end = pair.end(origin), pair.end(other(origin))
-    target.execute(end.table.creating_staging())
-    kept = [index for index, column in enumerate(end.table.columns) if column.name not in end.table.source_only]
-    whole = len(kept) == len(end.table.columns)
-    rows = 0
-    reading = SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(start.table.reading())
-    writing = end.table.filling_staging() + SQL(" (FORMAT BINARY)")
+def _put(
+    receiver: Connection, chunk: Chunk, *, capability: Capability, side: Side, standing: Standing
+) -> list[int] | None:
+    """This will insert a chunk; None, and nothing is changed, when owners have changed since it was read."""
+    with receiver.transaction():
+        chunks.put_down(receiver, chunk, side=side)
+        receiver.execute(_ONE_AT_A_TIME, [capability.name])
+        receiver.execute(_OWNERS_STAY, [LOCK_CLASSES[capability.name], capability.name])
+        if _standing(receiver, capability) == standing:
+            receiver.execute(_APPLYING)
+            return chunks.put_in(receiver, chunk, capability=capability, side=side)
+    return None
+
+
+def _standing(receiver: Connection, capability: Capability) -> Standing:
+    row = receiver.execute(_STANDING, [capability.name]).fetchone()
+    return Standing(row[0], tuple(row[1])) if row else Standing(0, ())
+
+
+def drain(*, capability: Capability, origin: Side, seconds: float = DRAIN_SECONDS) -> bool:
+    """Wait until all changes recorded at the origin up to now have been relayed; False when that gets no further.
+
+    Relays them itself where nobody else does. What people have to look at is not waited for: changes that could not be
+    applied, and those that they hold up.
+    """
     with (
-        source.cursor() as here,
-        target.cursor() as there,
-        here.copy(reading) as outgoing,
-        there.copy(writing) as incoming,
+        connect(capability.component(origin)) as sender,
+        connect(capability.component(other(origin))) as receiver,
     ):
-        outgoing.set_types([column.type for column in start.table.columns])
-        incoming.set_types([column.type for column in end.table.staged()])
-        for values in outgoing.rows():
-            row = start.mapped(start.make(values))
-            incoming.write_row(row if whole else [row[index] for index in kept])
-            rows += 1
-            if rows % CHUNK == 0:
-                advance(end.table.name, CHUNK)
-    advance(end.table.name, rows % CHUNK)
-    # A temporary table has no statistics, and without them the joins below are planned for a handful of rows.
-    target.execute(SQL("ANALYZE {}").format(end.table.staging))
-    return rows
-
-
-def _equalise(target: Connection, tables: list[Table]) -> int:
-    """This will make the tables equal to what is staged, and return how many rows that changed."""
-    changed = 0
-    for table in reversed(tables):
-        for statement in table.removing_dependents():
-            changed += target.execute(statement).rowcount
-        changed += target.execute(table.removing()).rowcount
-    for table in tables:
-        changed += target.execute(table.upserting()).rowcount
-    return changed
+        relay = Relay(capability=capability, origin=origin, sender=sender, receiver=receiver)
+        mark = sender.execute(
+            "SELECT coalesce(max(id), 0) FROM ownership_outbox WHERE capability = %s", [capability.name]
+        ).fetchone()
+        asked = {"capability": capability.name, "mark": mark[0] if mark else 0, "retried": WAITS_FOR.format("%", "%")}
+        oldest, deadline = None, time.monotonic() + seconds
+        while (row := sender.execute(_OLDEST, asked).fetchone()) is not None:
+            now = time.monotonic()
+            if row != oldest:
+                oldest, deadline = row, now + seconds
+            elif now > deadline:
+                return False
+            else:
+                time.sleep(_LOOK_SECONDS)
+            # Led for one step at a time: a relay that is started meanwhile can take over.
+            with leading(sender, f"relay.{capability.name}.{origin}") as mine:
+                if mine:
+                    relay.step()
+    return True

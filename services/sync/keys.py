@@ -30,6 +30,15 @@ def uuid7(created: datetime, key: int) -> UUID:
     return UUID(int=milliseconds << 80 | 7 << 76 | (rest // _MICROSECOND) << 64 | 2 << 62 | key)
 
 
+def uuid7_sql(created: str, key: str) -> str:
+    """Return the SQL expression of the same UUIDv7, from expressions of the two."""
+    microseconds = f"(extract(epoch FROM {created}) * 1000000)::bigint"
+    # Two signed halves of 64 bits: milliseconds, version and microseconds; the variant's bit and the key.
+    high = f"({microseconds} / 1000 << 16) | (7 << 12) | ({microseconds} % 1000)"
+    low = f"{key}::bigint | (1::bigint << 63)"
+    return f"(lpad(to_hex({high}), 16, '0') || to_hex({low}))::uuid"
+
+
 def new_key(created: datetime, key: int | None) -> UUID | None:
     """Return the UUIDv7 of a row, or None for one that carries no integer key: it draws its own."""
     return None if key is None else uuid7(created, key)

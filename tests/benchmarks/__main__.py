@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tests.benchmarks.report import CannotMeasureError, publish
 
-NAMES = ("startup", "proxy", "latency", "toggle", "shadow", "servers", "soak")
+NAMES = ("startup", "proxy", "latency", "toggle", "shadow", "servers", "relay", "soak")
 
 
 def main(argv: list[str]) -> int:

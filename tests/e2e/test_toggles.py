@@ -10,16 +10,19 @@ import httpx
 from gateway import override
 from services.chassis.identity import Owner
 from services.local import keys
-from tests.support.shop import Shop, new_sku
+from services.ownership.triggers import APPLYING
+from tests.support.shop import new_sku
 from tests.support.system import FLIP, System
 
 
 def _marked(system: System, sku: str) -> None:
-    """Make a product of one sku that is called otherwise on each side, so that the answer tells who gave it."""
+    """Make a product that is called otherwise on each side, so that the answer tells who gave it."""
     system.route(products="monolith", orders="monolith")
-    for owner in ("monolith", "service"):
-        shop: Shop = system.upstreams(owner, owner)
-        shop.make_product(sku=sku, name=f"from the {owner}")
+    system.front().make_product(sku=sku, name="from the monolith")
+    system.wait_for_relay()
+    with system.database("products") as connection:
+        connection.execute(f"SET {APPLYING} = 'on'")
+        connection.execute("UPDATE products_product SET name = 'from the service' WHERE sku = %s", [sku])
 
 
 def _asked_by_new_connections(url: str, times: int) -> set[str]:
@@ -36,8 +39,9 @@ def test_a_flip_reaches_every_worker_without_a_restart(system: System) -> None:
     _marked(system, sku)
     url = f"{system.stack.url('gateway')}/products/{sku}"
     before = system.stack.process_id("gateway")
-    for owner in ("service", "monolith", "service", "monolith"):
-        system.route(products=owner, orders="monolith")
+    sides: tuple[Owner, ...] = ("service", "monolith", "service", "monolith")
+    for owner in sides:
+        system.toggle("products", owner)
         assert _asked_by_new_connections(url, 40) == {f"from the {owner}"}
     assert system.stack.process_id("gateway") == before
 
@@ -48,7 +52,6 @@ def test_a_flip_is_seen_within_a_second(system: System) -> None:
     url = f"{system.stack.url('gateway')}/products/{sku}"
     with system.database("gateway") as connection:
         connection.execute(FLIP, {"buckets": 1024, "capability": "products"})
-    system.owners["products"] = "service"
     everyone: Callable[[], bool] = lambda: _asked_by_new_connections(url, 20) == {"from the service"}  # noqa: E731
     system.stack.wait_until(everyone, seconds=3, what="the flip")
 
@@ -72,7 +75,6 @@ def test_a_visitor_stays_where_they_are_while_the_share_grows(system: System) ->
     finally:
         for visitor in visitors:
             visitor.close()
-        system.owners["products"] = "service"
         system.route(products="monolith", orders="monolith")
     quarter, half, most, everyone, half_again = seen
     assert set(half) == {"from the monolith", "from the service"}
@@ -105,6 +107,5 @@ def test_no_request_fails_while_toggles_flip(system: System) -> None:
                 side: Owner = "service" if n % 12 == 0 else "monolith"
                 buckets = 1024 if side == "service" else 0
                 connection.execute(FLIP, {"buckets": buckets, "capability": "products"})
-                system.owners["products"] = side
             statuses.add(http.get(url).status_code)
     assert statuses == {200}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,10 @@ import psycopg
 from services.chassis.identity import Minter, Owner
 from services.local import keys
 from services.local.stack import Stack
+from services.ownership import schema
+from services.ownership.triggers import APPLYING
+from services.sync import cutover
+from services.sync.cutover import Report
 from tests.support.shop import Door, Shop
 
 COMBINATIONS: Final[tuple[tuple[Owner, Owner], ...]] = (
@@ -60,18 +65,53 @@ class System:
     http: httpx.Client = field(default_factory=_client)
 
     def route(self, *, products: Owner, orders: Owner) -> None:
-        """Send each capability to one side, and return when the gateway's workers do so."""
+        """Give each capability, rows and traffic, to one side, and return when the gateway's workers know."""
         wanted: dict[str, Owner] = {"products": products, "orders": orders}
         for capability, owner in wanted.items():
             if self.owners[capability] != owner:
-                self.toggle(capability, owner)
-        self.owners.update(wanted)
+                self.move(capability, owner)
+                self.owners[capability] = owner
+        with self.database("gateway") as connection:
+            for capability, owner in wanted.items():
+                connection.execute(FLIP, {"buckets": 1024 if owner == "service" else 0, "capability": capability})
+        self.wait_for_workers()
+
+    def move(self, capability: str, owner: Owner, buckets: Iterable[int] | None = None) -> Report:
+        """Move ownership of these buckets, or all, as an operator's `sync move` does."""
+        everything = range(schema.BUCKETS[capability])
+        with self.mover():
+            report = cutover.move(capability, everything if buckets is None else buckets, owner)
+        assert not report.failed, report.failed
+        return report
+
+    @contextmanager
+    def mover(self) -> Iterator[None]:
+        """Let this process reach the databases as the mover does, for as long as the block lasts."""
+        before = dict(os.environ)
+        os.environ.update(
+            {key: value for key, value in self.stack.environment("sync").items() if key.endswith("_DATABASE_URL")}
+        )
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
     def toggle(self, capability: str, owner: Owner) -> None:
-        """Flip one toggle, and wait until every worker says that it follows."""
+        """Flip one toggle, and wait until every worker says that it follows. Moves traffic alone."""
         with self.database("gateway") as connection:
             connection.execute(FLIP, {"buckets": 1024 if owner == "service" else 0, "capability": capability})
         self.wait_for_workers()
+
+    def wait_for_relay(self) -> None:
+        """Wait until what has been written so far is at both sides."""
+        outboxes = [self.database(name) for name in ("legacy", "products", "orders")]
+        deadline = time.monotonic() + 30
+        for outbox in outboxes:
+            with outbox:
+                while outbox.execute("SELECT EXISTS (SELECT FROM ownership_outbox)").fetchone() == (True,):
+                    assert time.monotonic() < deadline, "something is not relayed"
+                    time.sleep(0.01)
 
     def wait_for_workers(self) -> None:
         """Wait until every worker says that it routes by the last change of the toggles."""
@@ -142,6 +182,7 @@ class System:
             ),
         }[owner]
         with self.database(component) as connection:
+            connection.execute(f"SET {APPLYING} = 'on'")
             connection.execute(statement, made)
 
     def _door(self, component: str) -> Door:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from services.local import ports
-from services.local.components import COMPONENTS, REPOSITORY
+from services.local.components import COMPONENTS, DEPLOYABLES, REPOSITORY
 from services.local.environment import without_ours
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
@@ -103,8 +103,8 @@ def shop(home: Path) -> Iterator[Run]:
 
 
 def test_everyone_is_ready_when_it_says_so(shop: Run) -> None:
-    for component in COMPONENTS:
-        assert status(f"http://127.0.0.1:{shop.ports[component.name]}/readyz") == 200
+    for deployable in DEPLOYABLES:
+        assert status(f"http://127.0.0.1:{shop.ports[deployable.name]}/readyz") == 200
 
 
 def test_says_where_everything_is(shop: Run) -> None:

@@ -1,4 +1,4 @@
-"""Integer cents and exact decimals."""
+"""Integer cents and exact decimals, and the same as SQL expressions over a column."""
 
 from __future__ import annotations
 
@@ -17,3 +17,13 @@ def cents(amount: Decimal) -> int:
     if whole != scaled:
         raise ValueError(f"{amount} has fractions of a cent")
     return whole
+
+
+def amount_sql(column: str) -> str:
+    """Return the expression of the amount: a product has as many places as its factors."""
+    return f"{column} * 0.01"
+
+
+def cents_sql(column: str) -> str:
+    """Return the expression of the integer cents. Columns of amounts have two places, so that none is lost."""
+    return f"{column} * 100"

@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from services.sync.keys import new_key
-from services.sync.mapping.money import amount, cents
+from services.sync.keys import new_key, uuid7_sql
+from services.sync.mapping.money import amount, amount_sql, cents, cents_sql
+from services.sync.mapping.words import translated_sql
 from services.sync.tables import Column, Table
 
 STATUSES: Final = {
@@ -164,6 +165,58 @@ def change_to_monolith(row: StatusChange) -> LegacyStatusChange:
     """Return the monolith's entry of an order's history, which draws a key of its own when it is new there."""
     return LegacyStatusChange(None, row.number, LETTERS[row.status], row.at)
 
+
+ORDER_TO_SERVICE: Final = {
+    "id": uuid7_sql("placed", "id"),
+    "number": "order_no",
+    "customer": "cust_ref",
+    "status": translated_sql("status", STATUSES),
+    "ship_to_name": "ship_name",
+    "ship_to_street": "ship_street",
+    "ship_to_city": "ship_city",
+    "ship_to_postcode": "ship_postcode",
+    "ship_to_country": "ship_country",
+    "total": amount_sql("total_cents"),
+    "placed_at": "placed",
+    "stock_settled": "stock_settled",
+}
+ORDER_TO_MONOLITH: Final = {
+    "order_no": "number",
+    "cust_ref": "customer",
+    "status": translated_sql("status", LETTERS),
+    "ship_name": "ship_to_name",
+    "ship_street": "ship_to_street",
+    "ship_city": "ship_to_city",
+    "ship_postcode": "ship_to_postcode",
+    "ship_country": "ship_to_country",
+    "total_cents": cents_sql("total"),
+    "placed": "placed_at",
+    "stock_settled": "stock_settled",
+}
+LINE_TO_SERVICE: Final = {
+    "id": uuid7_sql("placed", "id"),
+    "number": "order_no",
+    "position": "line_no",
+    "sku": "code",
+    "name": "title",
+    "quantity": "qty",
+    "unit_price": amount_sql("unit_cents"),
+}
+LINE_TO_MONOLITH: Final = {
+    "order_no": "number",
+    "line_no": "position",
+    "code": "sku",
+    "title": "name",
+    "qty": "quantity",
+    "unit_cents": cents_sql("unit_price"),
+}
+CHANGE_TO_SERVICE: Final = {
+    "id": uuid7_sql("at", "id"),
+    "number": "order_no",
+    "status": translated_sql("status", STATUSES),
+    "at": "at",
+}
+CHANGE_TO_MONOLITH: Final = {"order_no": "number", "status": translated_sql("status", LETTERS), "at": "at"}
 
 LEGACY_ORDERS: Final = Table(
     name="sales_order",

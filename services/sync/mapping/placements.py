@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from services.sync.keys import new_key
+from services.sync.keys import new_key, uuid7_sql
 from services.sync.tables import Column, Table
 
 
@@ -69,6 +69,29 @@ def key_to_monolith(row: IdempotencyKey) -> LegacyIdempotencyKey:
         created=row.created_at,
     )
 
+
+KEY_TO_SERVICE: Final = {
+    "id": uuid7_sql("created", "id"),
+    "customer": "cust_ref",
+    "key": "key",
+    "fingerprint": "fingerprint",
+    "number": "order_no",
+    "state": "CASE WHEN abandoned THEN 'abandoned' WHEN answer IS NULL THEN 'in_flight' ELSE 'done' END",
+    "attempt": "1",
+    "lease_until": "lease_until",
+    "answer": "coalesce(answer, '')",
+    "created_at": "created",
+}
+KEY_TO_MONOLITH: Final = {
+    "cust_ref": "customer",
+    "key": "key",
+    "fingerprint": "fingerprint",
+    "order_no": "number",
+    "abandoned": "state = 'abandoned'",
+    "lease_until": "lease_until",
+    "answer": "CASE WHEN state = 'done' THEN answer END",
+    "created": "created_at",
+}
 
 LEGACY_KEYS: Final = Table(
     name="sales_idempotencykey",

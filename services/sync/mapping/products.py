@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from services.sync.keys import EPOCH, new_key
-from services.sync.mapping.money import amount, cents
+from services.sync.keys import EPOCH, new_key, uuid7_sql
+from services.sync.mapping.money import amount, amount_sql, cents, cents_sql
 from services.sync.tables import Column, Table
 
 
@@ -93,6 +93,32 @@ def product_to_monolith(row: Product) -> LegacyProduct:
         modified=row.updated_at,
     )
 
+
+CATEGORY_TO_SERVICE: Final = {"id": uuid7_sql("to_timestamp(0)", "id"), "slug": "slug", "name": "name"}
+CATEGORY_TO_MONOLITH: Final = {"slug": "slug", "name": "name"}
+PRODUCT_TO_SERVICE: Final = {
+    "id": uuid7_sql("created", "id"),
+    "sku": "code",
+    "name": "title",
+    "description": "descr",
+    "price": amount_sql("price_cents"),
+    "stock": "qty",
+    "category": "category",
+    "created_at": "created",
+    "updated_at": "modified",
+    "deleted_at": "CASE WHEN NOT active THEN modified END",
+}
+PRODUCT_TO_MONOLITH: Final = {
+    "code": "sku",
+    "title": "name",
+    "descr": "description",
+    "price_cents": cents_sql("price"),
+    "qty": "stock",
+    "active": "deleted_at IS NULL",
+    "category": "category",
+    "created": "created_at",
+    "modified": "updated_at",
+}
 
 LEGACY_CATEGORIES: Final = Table(
     name="catalogue_category",

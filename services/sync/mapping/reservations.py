@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from services.sync.keys import new_key
-from services.sync.mapping.money import amount, cents
+from services.sync.keys import new_key, uuid7_sql
+from services.sync.mapping.money import amount, amount_sql, cents, cents_sql
+from services.sync.mapping.words import translated_sql
 from services.sync.tables import Column, Table
 
 STATES: Final = {"H": "held", "C": "confirmed", "R": "released"}
@@ -106,6 +107,37 @@ def line_to_monolith(row: ReservationLine) -> LegacyReservationLine:
     )
 
 
+RESERVATION_TO_SERVICE: Final = {
+    "id": uuid7_sql("created", "id"),
+    "order": "order_no",
+    "customer": "cust_ref",
+    "state": translated_sql("state", STATES),
+    "expires_at": "expires",
+    "created_at": "created",
+}
+RESERVATION_TO_MONOLITH: Final = {
+    "order_no": '"order"',
+    "cust_ref": "customer",
+    "state": translated_sql("state", LETTERS),
+    "expires": "expires_at",
+    "created": "created_at",
+}
+LINE_TO_SERVICE: Final = {
+    "id": uuid7_sql("created", "id"),
+    "order": "order_no",
+    "sku": "code",
+    "name": "title",
+    "quantity": "qty",
+    "unit_price": amount_sql("unit_cents"),
+}
+LINE_TO_MONOLITH: Final = {
+    "order_no": '"order"',
+    "code": "sku",
+    "title": "name",
+    "qty": "quantity",
+    "unit_cents": cents_sql("unit_price"),
+}
+
 LEGACY_RESERVATIONS: Final = Table(
     name="catalogue_reservation",
     columns=(
@@ -160,4 +192,5 @@ LINES: Final = Table(
     ),
     key=("order", "sku"),
     source_only=("created_at",),
+    needs=(("sku", "products_product", "sku"),),
 )

@@ -105,3 +105,10 @@ def test_its_statuses_and_changes_are_the_pages() -> None:
     table = {(row[0], to) for row in rows for to in re.findall(r"`([a-z]+)`", row[1])}
     assert table == contract.TRANSITIONS
     assert {status for change in table for status in change} == set(contract.STATUSES)
+
+
+def test_it_shows_an_order_s_history_no_further_than_its_status() -> None:
+    path = ["placed", "paid", "shipped"]
+    assert [list(contract.history_up_to(status, path, of=str)) for status in path] == [path[:1], path[:2], path]
+    assert contract.history_up_to("cancelled", path, of=str) == path
+    assert contract.history_up_to("placed", [], of=str) == []

@@ -95,8 +95,9 @@ def test_what_cannot_be_read_was_not_said(values, said) -> None:
     [
         ("monolith.3.10", "monolith.3.11", "later"),
         ("monolith.3.10", "monolith.3.9", "known"),
-        ("monolith.3.10", "monolith.4.1", "later"),
-        ("monolith.3.10", "monolith.2.99", "known"),
+        # Of two orders that have moved more and less often.
+        ("monolith.3.10", "monolith.4.9", "known"),
+        ("monolith.3.10", "monolith.2.11", "later"),
         ("monolith.3.10", "service.4.1", "later"),
         ("monolith.3.10", "service.3.1", "later"),
         ("service.4.1", "monolith.3.10", "later"),

@@ -30,6 +30,8 @@ def manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
         (["import-retail", "x"], "unknown command or component 'import-retail': did you mean 'import_retail'?"),
         (["help", "qqqq"], "unknown command or component 'qqqq': `./manage.py help` lists what there is"),
         (["migrate", "orders"], "migrate is for all components; for one: ./manage.py orders migrate"),
+        (["migration", "docter"], "unknown command of migration 'docter': did you mean 'doctor'?"),
+        (["migratoin"], "unknown command or component 'migratoin': did you mean 'migration'?"),
         (["run", "now"], "run takes no arguments, not 'now'; ports are set with GATEWAY_PORT and the like"),
     ],
 )
@@ -42,8 +44,19 @@ def test_says_in_one_line_what_it_does_not_know(arguments: list[str], expected: 
 def test_lists_what_people_do(arguments: list[str]) -> None:
     result = manage(*arguments)
     assert (result.returncode, result.stderr) == (0, "")
-    for word in ("run", "migrate", "seed", "import_retail FILE", "sync backfill", "createsuperuser", "orders"):
+    words = ["run", "migrate", "seed", "import_retail FILE", "createsuperuser", "orders"]
+    words += [f"sync {name}" for name in ("run", "backfill", "reconcile", "status", "retry")]
+    words += ["migration move", "migration doctor"]
+    for word in words:
         assert f"\n  {word} " in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [["migration"], ["migration", "--help"], ["help", "migration"]])
+def test_lists_what_a_migration_is_steered_with(arguments: list[str]) -> None:
+    result = manage(*arguments)
+    assert (result.returncode, result.stderr) == (0, "")
+    for name in ("move", "doctor"):
+        assert f"./manage.py migration {name}" in result.stdout
 
 
 def test_names_the_port_that_is_taken(tmp_path: Path) -> None:

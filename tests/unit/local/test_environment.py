@@ -25,7 +25,7 @@ def _environment(name: str, home: Path, base: dict[str, str] | None = None) -> d
 def test_gives_a_component_its_own_secrets_and_no_other(tmp_path: Path, name: str) -> None:
     found = _environment(name, tmp_path)
     databases = {key for key in found if key.endswith("_DATABASE_URL")}
-    expected = ["legacy", "products", "orders"] if name == "sync" else [name]
+    expected = ["gateway", "legacy", "products", "orders"] if name == "sync" else [name]
     assert databases == {f"{database.upper()}_DATABASE_URL" for database in expected}
     assert {key for key in found if key.endswith("_SECRET_KEY")} == {f"{name.upper()}_SECRET_KEY"}
     assert found["IDENTITY_KEY_FILE"].endswith(f"/{name}.pem")

@@ -48,7 +48,7 @@ def lamp(db: None) -> Product:
 
 class TestWrites:
     @pytest.mark.parametrize(
-        ("method", "path", "body"),
+        ("method", "path", "sent"),
         [
             ("POST", "/products", {"sku": "B", "name": "b", "category": "unknown", "price": {}}),
             ("PATCH", "/products/A", {"stock": 1}),
@@ -57,10 +57,10 @@ class TestWrites:
         ],
     )
     def test_products_that_the_other_side_owns_are_sent_there(
-        self, staff: Api, lamp: Product, own: Own, method: str, path: str, body: Any
+        self, staff: Api, lamp: Product, own: Own, method: str, path: str, sent: Any
     ) -> None:
         own("products", "peer", epoch=7)
-        answer = staff.send(method, path, json=body)
+        answer = staff.send(method, path, json=sent)
         assert (answer.status_code, answer.headers["TechCommerce-Epoch"]) == (421, "7")
         assert body(answer)["type"] == "/problems/misdirected"
 
@@ -92,10 +92,10 @@ class TestWrites:
         self, staff: Api, ada: Api, captured: Captured, own: Own
     ) -> None:
         own("orders", "peer", epoch=3, bucket=(bucket(salt=SALT, key="ada") + 1) % 1024)
-        path, body = "/orders/TC-0404/status", {"status": "paid"}
-        answer = staff.send("POST", path, json=body)
+        path, sent = "/orders/TC-0404/status", {"status": "paid"}
+        answer = staff.send("POST", path, json=sent)
         assert (answer.status_code, answer.headers["TechCommerce-Epoch"]) == (421, "0")
-        assert staff.send("POST", path, json=body, headers={"TechCommerce-Asked": "1"}).status_code == 404
+        assert staff.send("POST", path, json=sent, headers={"TechCommerce-Asked": "1"}).status_code == 404
         # One's own are looked for where they must be.
         assert ada.send("POST", "/orders/TC-0404/cancel").status_code == 404
 
@@ -158,6 +158,18 @@ class TestPositions:
         ):
             assert repeated.status_code < 300
             assert "TechCommerce-Position" not in repeated.headers
+
+    def test_nobody_is_told_what_a_component_has_written(
+        self, ada: Api, service: Api, lamp: Product, captured: Captured
+    ) -> None:
+        number = body(ada.send("POST", "/orders", json=BODY, headers=KEY))["number"]
+        wanted = {"order": "TC-0002", "customer": "bob", "lines": [{"sku": "A", "quantity": 1}]}
+        made = service.send("POST", "/products/reservations", json=wanted)
+        assert (made.status_code, "TechCommerce-Position" in made.headers) == (201, False)
+        repeated = ada.send("POST", "/orders", json=BODY, headers=KEY)
+        assert body(repeated)["number"] == number
+        said = repeated.headers["TechCommerce-Position"]
+        assert read(said, capability="orders") and not read(said, capability="products")
 
     def test_without_recording_there_is_nothing_to_say(self, staff: Api, lamp: Product) -> None:
         assert "TechCommerce-Position" not in staff.send("PATCH", "/products/A", json={"stock": 3}).headers

@@ -1,0 +1,1 @@
+"""The mover's commands, a module each: `HELP`, `configure(parser)`, `run(arguments) -> exit status`."""
