@@ -43,13 +43,13 @@ def test_the_tables_statuses_are_the_contracts() -> None:
 def test_placing_takes_these_queries(buyer: Api, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     # The key row (a savepoint, the row, the end); the order (the same around the lock, the order, its lines, its
     # history, the answer); the remark that the stock is settled.
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         response = buyer.post("/orders", MEMBERS, headers={"Idempotency-Key": "k"})
     assert response.status_code == 201
     number = body(response)["number"]
     assert response.headers["Location"] == f"/orders/{number}"
     # The row that is there already (a savepoint, the failure, the way back), and the lock on it (a savepoint).
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         again = buyer.post("/orders", MEMBERS, headers={"Idempotency-Key": "k"})
     assert (again.status_code, again.headers["Idempotency-Replayed"], again.content) == (201, "true", response.content)
 
@@ -133,7 +133,7 @@ def test_cancelling_takes_these_queries(
 ) -> None:
     number = place().number
     # The lock, the status, the history between a savepoint and its end; the remark on the stock; the answer.
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         assert buyer.post(f"/orders/{number}/cancel").status_code == 200
 
 
@@ -204,7 +204,7 @@ def test_settling_takes_these_queries(
     service: Api, place: Place, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     number = place().number
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert service.post(f"/orders/{number}/settle", {"customer": "c-1"}).status_code == 200
 
 

@@ -95,7 +95,7 @@ def test_creating_takes_these_queries(
     staff: Api, lamps: Category, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     # The category, a savepoint and its end, the row, the answer.
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         response = staff.post("/products", {"sku": "A", "name": "Lamp", "category": "lamps", "price": GBP})
     assert (response.status_code, response.headers["Location"]) == (201, "/products/A")
 
@@ -104,11 +104,11 @@ def test_changing_and_deleting_take_these_queries(
     staff: Api, make_product: MakeProduct, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_product("A")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         assert body(staff.patch("/products/A", {"stock": 3}))["stock"] == 3
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         assert staff.patch("/products/A", {}).status_code == 200
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         assert staff.delete("/products/A").status_code == 204
 
 

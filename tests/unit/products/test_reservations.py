@@ -65,7 +65,7 @@ def test_the_queries_of_a_reservation_grow_by_one_with_each_line(
     # Two savepoints and their ends, the reservation, the products, the lines, the lines again for the answer.
     for number, lines in (("TC-1", "A"), ("TC-3", "ABC")):
         members = {"order": number, "customer": "c", "lines": [{"sku": sku, "quantity": 1} for sku in lines]}
-        with django_assert_num_queries(10 + len(lines)):
+        with django_assert_num_queries(11 + len(lines)):
             assert service.post(PATH, members).status_code == 201
 
 
@@ -76,9 +76,9 @@ def test_reading_and_settling_take_these_queries(
     reserve("TC-1", ("A", 1))
     with django_assert_num_queries(2):
         assert service.get(f"{PATH}/TC-1").status_code == 200
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         assert service.post(f"{PATH}/TC-1/confirm").status_code == 200
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         assert service.post(f"{PATH}/TC-1/release").status_code == 200
 
 
