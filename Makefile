@@ -9,7 +9,7 @@ READY := .venv/.ready
 BENCH_READY := .venv/.ready-bench
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help run test check bench clean lock system-tools
+.PHONY: help run test check bench soak clean lock system-tools
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -33,6 +33,9 @@ check: $(READY) ## lint, formatting, types, layers, migrations
 
 bench: $(BENCH_READY) ## measure; ONLY=name
 	@ONLY='$(ONLY)' $(PYTHON) -m tests.benchmarks $(ONLY)
+
+soak: $(READY) ## shop for ten minutes (SECONDS=…) while everything moves and is killed; SEED=… for the same again
+	@SECONDS='$(SECONDS)' SEED='$(SEED)' $(PYTHON) -m tests.history
 
 lock: .uv/bin/uv ## lock the newest allowed versions of all dependencies
 	.uv/bin/uv lock --upgrade

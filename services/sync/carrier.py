@@ -40,20 +40,24 @@ class Carrier:
         return self._relay is not None
 
     def push(self) -> int:
-        """Relay what is there, or wake whoever does that; take over from one that has gone.
+        """Relay what is there, or now and then wake whoever does that; take over from one that has gone.
 
         Returns how many changes this process has taken up.
         """
         if self._relay is None:
-            now = time.monotonic()
-            if now < self._woken + _WAKE_SECONDS:
+            if time.monotonic() < self._woken + _WAKE_SECONDS:
                 return 0
-            self._woken = now
             self._lead()
         if self._relay is not None:
             return self._relay.step().read
-        self._sender.execute("SELECT pg_notify(%s, %s)", [CHANNEL, self._capability.name])
+        self.wake()
         return 0
+
+    def wake(self) -> None:
+        """Wake whoever relays, if that is another process."""
+        if self._relay is None:
+            self._sender.execute("SELECT pg_notify(%s, %s)", [CHANNEL, self._capability.name])
+            self._woken = time.monotonic()
 
     def push_these(self, buckets: Collection[int], *, until: float) -> None:
         """Relay all changes of some buckets before any others, or wake whoever relays; Refused when it gets too late.

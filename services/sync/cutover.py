@@ -317,6 +317,8 @@ class _Mover:
         self._check(record)
         record = self._advance(record)
         since = self._fence(record)
+        # Everything that is to be drained is there; recording that can be done meanwhile.
+        self._forth.wake()
         self.after("fence")
         record = self._advance(record)
         self._drain(record)

@@ -16,6 +16,10 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 GATEWAY: Final = "gateway"
 """The component whose database is the control plane's."""
 
+_DURABLE: Final = """
+    SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') IN ('off', 'local')
+"""
 # A session that the network has lost must not go on leading: its locks end with it.
 _KEEPALIVES: Final = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 
@@ -23,10 +27,14 @@ _KEEPALIVES: Final = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalive
 def connect(component: str, *, name: str = "sync") -> Connection:
     """Return a connection to a component's database, by `<COMPONENT>_DATABASE_URL`.
 
-    Each statement that is not in a transaction is one of its own: nothing is held open between them.
+    Each statement that is not in a transaction is one of its own: nothing is held open between them. After a lock has
+    been granted, what its holder committed is seen; and whatever is built on a commit finds it after a crash.
     """
     url = env.text(f"{component.upper()}_DATABASE_URL")
-    return psycopg.connect(url, autocommit=True, application_name=name, connect_timeout=5, **_KEEPALIVES)  # type: ignore[arg-type]
+    connection = psycopg.connect(url, autocommit=True, application_name=name, connect_timeout=5, **_KEEPALIVES)  # type: ignore[arg-type]
+    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    connection.execute(_DURABLE)
+    return connection
 
 
 def lock_key(name: str) -> int:

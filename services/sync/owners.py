@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
 
-from psycopg import IsolationLevel
 from psycopg.sql import SQL, Identifier
 
 from services.sync.databases import GATEWAY, Connection, connect
@@ -30,14 +29,6 @@ class Databases:
         known = CAPABILITIES[capability]
         components = (GATEWAY, known.component("monolith"), known.component("service"))
         connections = [stack.enter_context(connect(component, name="sync move")) for component in components]
-        for connection in connections:
-            # After a lock has been granted, what its holder committed must be seen; and whatever is built on a commit
-            # of ours must find it after a crash.
-            connection.isolation_level = IsolationLevel.READ_COMMITTED
-            connection.execute(
-                "SELECT set_config('synchronous_commit', 'on', false)"
-                " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
-            )
         return cls(*connections)
 
     def at(self, side: Side) -> Connection:

@@ -9,7 +9,19 @@ from rich.console import Console
 
 from tests.benchmarks.report import CannotMeasureError, publish
 
-NAMES = ("startup", "proxy", "latency", "toggle", "shadow", "servers", "relay", "soak")
+NAMES = (
+    "startup",
+    "proxy",
+    "latency",
+    "toggle",
+    "shadow",
+    "servers",
+    "relay",
+    "backfill",
+    "reconcile",
+    "cutover",
+    "soak",
+)
 
 
 def main(argv: list[str]) -> int:

@@ -43,7 +43,9 @@ class Traffic:
     capability: str
     threads: int = 3
     every: float = 0.02
-    """Seconds from one thread's round to its next, if it keeps up: an order and the payment of the one before."""
+    """Seconds from one thread's round to its next, if it keeps up: an order, say, and the payment of the one before."""
+    pays: bool = True
+    """Whether every order is paid, in the round after."""
     acknowledged: list[Acknowledged] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     """Writes whose connection was lost: they may have been committed."""
@@ -140,13 +142,17 @@ class _Writer:
 
     def _place(self, customer: str) -> None:
         order = f"W{self.number}-{self.traffic.serial():06}"
-        placed = self._write(order, lambda c, s: write.order(c, s, number=order, customer=customer))
-        if self.last is not None:
+        placed = self._write(order, lambda c, s: self._insert(c, s, order, customer))
+        if self.traffic.pays and self.last is not None:
             before = self.last
             # Placed perhaps at the other side, a moment ago.
             if self._write(f"{before} paid", lambda c, s: self._pay(c, s, before)):
                 self.traffic.paid.append(before)
         self.last = order if placed else None
+
+    def _insert(self, connection: Connection, side: Side, order: str, customer: str) -> None:
+        with connection.pipeline():
+            write.order(connection, side, number=order, customer=customer)
 
     def _pay(self, connection: Connection, side: Side, order: str) -> None:
         if not _known(connection, side, order):
