@@ -15,6 +15,7 @@ import pytest
 from services.chassis.identity import Minter, Principal
 from services.local import keys
 from services.local.stack import Stack
+from services.ownership.triggers import APPLYING
 from tests.benchmarks.front import all_to, connected
 from tests.load.client import Answer, Client, Load, Outcome
 
@@ -152,7 +153,10 @@ def _bearer(stack: Stack) -> str:
 @pytest.fixture(scope="module")
 def stack(home: Path):
     with Stack(home=home) as stack:
+        assert stack.manage("sync", "move", "products", "--to", "service") == 0
         with connected(stack, "products") as database:
+            # For this side alone: the other is not told.
+            database.execute(f"SET {APPLYING} = 'on'")
             database.execute("UPDATE products_product SET name = %s", [MARK])
         with connected(stack, "gateway") as database:
             all_to(database, "service")
