@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
@@ -17,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, connection
 
 from services.chassis import log
+from services.chassis.locks import lock_key
 from services.chassis.problems import Problem
 
 _logger = log.get(__name__)
@@ -82,11 +82,6 @@ def _seconds(text: str) -> float:
 
 def _line(error: Exception) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
-
-
-def lock_key(name: str) -> int:
-    """Return the number under which PostgreSQL knows a name's lock."""
-    return zlib.crc32(name.encode())
 
 
 @contextmanager

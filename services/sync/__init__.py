@@ -3,6 +3,7 @@
 Talks SQL to all of them and knows the shape of their tables; imports none of their code.
 
     databases.py   connections, and who of several movers acts
+    receiving.py   how every transaction begins that puts rows in at the other side
     mapping/       pure: a row of one side -> the same row of the other, in Python and in SQL
     arm.py         has changes recorded at both sides
     backfill.py    copies what is absent, chunk by chunk; chunks.py, pace.py

@@ -20,6 +20,7 @@ import psycopg
 from services.ownership.schema import LOCK_CLASSES
 from services.sync.databases import Connection
 from services.sync.mapping.capabilities import Capability, Pair, Side, other
+from services.sync.receiving import ALONE, APPLYING
 from services.sync.tables import Table
 
 _WHOLE_PAYLOAD: Final = json.JSONDecoder(parse_float=Decimal)
@@ -30,21 +31,20 @@ _REASON_MAX: Final = 500
 WAITS_FOR: Final = "waits for {} {}"
 """The reason of what refers to a row that is not there yet."""
 
-# One applier at a time: whoever else puts rows in here, a backfill, does so before or after.
-_BEGIN: Final = """
-    SELECT set_config('techcommerce.applying', 'on', true), set_config('lock_timeout', %(patience)s, true),
+_BEGIN: Final = f"""
+    SELECT {APPLYING}, set_config('lock_timeout', %(patience)s, true),
         -- Plans are made once, for few rows that are looked up in tables of any size: by their indexes, that is, also
         -- where a table is empty yet.
         set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
         set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
         -- Triggers keep states from changing as no order may; what arrives says what has become of one elsewhere.
         (
-            SELECT set_config('pgtrigger.ignore', coalesce(array_agg(tgname)::text, '{}'), true)
+            SELECT set_config('pgtrigger.ignore', coalesce(array_agg(tgname)::text, '{{}}'), true)
             FROM pg_trigger WHERE tgrelid = ANY(%(tables)s::regclass[]) AND NOT tgisinternal
                 AND tgname LIKE 'pgtrigger\\_%%'
         ),
-        pg_advisory_xact_lock(hashtextextended('techcommerce.apply.' || %(capability)s, 0))
-"""
+        {ALONE}
+"""  # noqa: S608
 # In the order of the array, which is ascending. Until we commit no owner changes.
 _OWNERS_STAY: Final = "SELECT pg_advisory_xact_lock_shared(%s, bucket) FROM unnest(%s::integer[]) AS bucket"
 _OWN: Final = "SELECT bucket FROM ownership_bucket WHERE capability = %s AND bucket = ANY(%s) AND owner = 'self'"

@@ -26,6 +26,7 @@ from services.sync.errors import Refused
 from services.sync.mapping.capabilities import Capability, Side, other
 from services.sync.owners import owned
 from services.sync.pace import Pace
+from services.sync.receiving import ALONE, APPLYING
 from services.sync.relay import Relay
 
 Advance = Callable[[str, int], None]
@@ -38,9 +39,8 @@ DRAIN_SECONDS: Final = 30.0
 """After so long without a change that was relayed, nothing more is expected."""
 _LOOK_SECONDS: Final = 0.02
 
-_APPLYING: Final = "SELECT set_config('techcommerce.applying', 'on', true)"
-# The relay takes it too: one of them changes this side's rows at a time.
-_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(hashtextextended('techcommerce.apply.' || %s, 0))"
+_APPLYING: Final = f"SELECT {APPLYING}"
+_ALONE: Final = f"SELECT {ALONE}"
 # All of the capability's buckets, in the order in which everybody takes them: no owner changes until this commits.
 _OWNERS_STAY: Final = """
     SELECT pg_advisory_xact_lock_shared(%s, bucket)
@@ -188,7 +188,7 @@ def _put(
     """This will insert a chunk; None, and nothing is changed, when owners have changed since it was read."""
     with receiver.transaction():
         chunks.put_down(receiver, chunk, side=side)
-        receiver.execute(_ONE_AT_A_TIME, [capability.name])
+        receiver.execute(_ALONE, {"capability": capability.name})
         receiver.execute(_OWNERS_STAY, [LOCK_CLASSES[capability.name], capability.name])
         if _standing(receiver, capability) == standing:
             receiver.execute(_APPLYING)

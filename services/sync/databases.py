@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -10,6 +9,7 @@ from typing import Any, Final
 import psycopg
 
 from services.chassis import env
+from services.chassis.locks import lock_key
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -35,11 +35,6 @@ def connect(component: str, *, name: str = "sync") -> Connection:
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     connection.execute(_DURABLE)
     return connection
-
-
-def lock_key(name: str) -> int:
-    """Return the number under which PostgreSQL knows a name's lock."""
-    return zlib.crc32(name.encode())
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from services.sync.databases import Connection, lock_key
+from services.chassis.locks import lock_key
+from services.sync.databases import Connection
 from services.sync.mapping.capabilities import CAPABILITIES
 from services.sync.owners import lag
 from services.sync.pulse import Measured

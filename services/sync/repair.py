@@ -16,21 +16,17 @@ import psycopg
 from psycopg import IsolationLevel
 from psycopg.sql import SQL, Identifier
 
-from services.ownership.schema import LOCK_CLASSES
+from services.ownership.schema import LOCK_CLASSES, NOT_OWNED
 from services.sync import canonical
 from services.sync.databases import Connection, connect
 from services.sync.looks import pending_at
 from services.sync.mapping.capabilities import CAPABILITIES, Capability, Side, other
 from services.sync.mapping.sql import reading
 from services.sync.outcome import Difference, Outcome
+from services.sync.receiving import ALONE, APPLYING
 
 _PATIENCE: Final = "SELECT set_config('lock_timeout', '5s', false)"
-_MOVED: Final = "TC421"
-# Whoever else puts rows in here, the relay and a backfill, does so before or after.
-_ALONE: Final = """
-    SELECT set_config('techcommerce.applying', 'on', true),
-        pg_advisory_xact_lock(hashtextextended('techcommerce.apply.' || %s, 0))
-"""
+_ALONE: Final = f"SELECT {APPLYING}, {ALONE}"
 _OWNERS_STAY: Final = """
     SELECT pg_advisory_xact_lock_shared(%s, bucket)
     FROM (SELECT bucket FROM ownership_bucket WHERE capability = %s AND bucket = %s) AS b
@@ -80,7 +76,7 @@ def _try(done: Repaired, repaired: list[Difference], difference: Difference, act
     except (psycopg.DatabaseError, _Left) as error:
         if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
             raise
-        moved = isinstance(error, psycopg.Error) and error.sqlstate == _MOVED
+        moved = isinstance(error, psycopg.Error) and error.sqlstate == NOT_OWNED
         done.left.append((difference, "it has moved" if moved else str(error).strip().partition("\n")[0]))
     else:
         repaired.append(difference)
@@ -106,7 +102,7 @@ def _delete(at: dict[Side, Connection], capability: Capability, difference: Diff
     owner, side = difference.owner, other(difference.owner)
     table = difference.pair.end(side).table
     with at[side].transaction():
-        at[side].execute(_ALONE, [capability.name])
+        at[side].execute(_ALONE, {"capability": capability.name})
         bucket = _bucket(at[side], capability, difference, side)
         if bucket is None:
             raise _Left("it has gone")

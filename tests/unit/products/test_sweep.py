@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from services.chassis import sweep
+from services.chassis.locks import lock_key
 from services.products import settlement
 
 
@@ -36,10 +37,10 @@ def test_a_round_is_left_to_whoever_is_at_it(rounds: list[object]) -> None:
     rival = connection.copy()
     try:
         with rival.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [sweep.lock_key(name)])
+            cursor.execute("SELECT pg_advisory_lock(%s)", [lock_key(name)])
             call_command("sweep", "--once")
             assert rounds == []
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [sweep.lock_key(name)])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [lock_key(name)])
     finally:
         rival.close()
         rival.close_pool()  # type: ignore[attr-defined]
